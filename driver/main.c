@@ -1,0 +1,2 @@
+/* The command line of seppo. */
+int main(void) { return 2; }

@@ -1,0 +1,13 @@
+# Writes a C file whose table embedded_library holds the name and text of each of FILES.
+set(body "#include \"frontend/library.h\"\n")
+set(rows "")
+set(k 0)
+foreach(path IN LISTS FILES)
+  get_filename_component(name ${path} NAME)
+  file(READ ${path} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(APPEND body "static const unsigned char text_${k}[] = {${bytes}0};\n")
+  string(APPEND rows "    {\"std/${name}\", (const char *)text_${k}, sizeof text_${k} - 1},\n")
+  math(EXPR k "${k} + 1")
+endforeach()
+file(WRITE ${OUT} "${body}const LibraryFile embedded_library[] = {\n${rows}    {0, 0, 0}};\n")
