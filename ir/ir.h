@@ -13,6 +13,7 @@
 #include "runtime/base/arena.h"
 #include "runtime/base/diag.h"
 #include "runtime/base/vec.h"
+#include "runtime/dtype.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -22,8 +23,6 @@ typedef uint32_t NodeId, TypeId, AttrId, LocId, RegionId, ConstId, CellId, TaskI
 #define IR_MAX_ELEMENTS ((int64_t)1 << 40)
 
 /* ---------------------------------------------------------------- types */
-
-typedef enum DType { DT_BOOL, DT_U8, DT_I32, DT_I64, DT_U32, DT_U64, DT_F32, DT_F64, DT_COUNT } DType;
 
 typedef struct Type {
   uint8_t dtype;
