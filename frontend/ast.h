@@ -91,25 +91,25 @@ typedef struct LoopSource {
 } LoopSource;
 
 typedef enum {
-  EXPR_NUMBER,        /* number; is_integer tells 3 from 3.0 */
-  EXPR_STRING,        /* part[n]; a plain string has one literal part or none */
-  EXPR_BOOL,          /* number = 0 or 1 */
-  EXPR_NONE,          /* none */
-  EXPR_NAME,          /* name */
-  EXPR_LIST,          /* [a, b]: item[n] */
-  EXPR_TUPLE,         /* (a, b) or a, b: item[n] */
-  EXPR_UNARY,         /* un, a */
-  EXPR_BINARY,        /* bin, a, b; comparisons do not chain */
-  EXPR_CALL,          /* a(arg[n]) */
-  EXPR_MEMBER,        /* a.name */
-  EXPR_INDEX,         /* a[index[n]] */
-  EXPR_IF,            /* if a then b else c (compile-time a) */
-  EXPR_RANGE,         /* a..b, b excluded */
-  EXPR_LAMBDA,        /* fn(param[n]) = a */
+  EXPR_NUMBER, /* number; is_integer tells 3 from 3.0; name.text = the spelling */
+  EXPR_STRING, /* part[n]; a plain string has one literal part or none; name.text = the spelling, quotes too */
+  EXPR_BOOL,   /* number = 0 or 1 */
+  EXPR_NONE,   /* none */
+  EXPR_NAME,   /* name */
+  EXPR_LIST,   /* [a, b]: item[n] */
+  EXPR_TUPLE,  /* (a, b) or a, b: item[n] */
+  EXPR_UNARY,  /* un, a */
+  EXPR_BINARY, /* bin, a, b; comparisons do not chain */
+  EXPR_CALL,   /* a(arg[n]) */
+  EXPR_MEMBER, /* a.name */
+  EXPR_INDEX,  /* a[index[n]] */
+  EXPR_IF,     /* if a then b else c (compile-time a) */
+  EXPR_RANGE,  /* a..b, b excluded; in a list also `b..` (b NULL) or `..` (both NULL): the dimensions of a rest */
+  EXPR_LAMBDA, /* fn(param[n]) = a */
   EXPR_COMPREHENSION, /* [a for name in b] */
   EXPR_LOOP,          /* repeat/for as an expression (with yield) */
-  EXPR_DATA, /* generate { .. } / generate(n) { .. }: a = row count or NULL, name = its parameter (row index) or NULL,
-                block */
+  EXPR_DATA, /* generate { .. }, generate(a) { .. }: the body of one of a rows, generate(name in a) { .. }: with
+                the row's number as `name`; block */
 } ExprKind;
 
 typedef enum { LOOP_REPEAT, LOOP_FOR, LOOP_UNROLL } LoopKind;
@@ -118,13 +118,13 @@ typedef struct Loop {
   Expr *count;        /* repeat n; NULL otherwise */
   LoopSource *source; /* for / unroll for */
   uint32_t n_sources;
-  Expr *until;       /* or NULL */
-  Expr *yield_along; /* or NULL */
-  Block body;
+  Expr *until; /* or NULL */
+  Block body;  /* its yields carry their own `along` */
 } Loop;
 
 struct Expr {
   ExprKind kind;
+  bool parens; /* written in parentheses (the span includes them) */
   Span span;
   double number;
   bool is_integer;
@@ -155,7 +155,7 @@ typedef enum {
   /* declarations */
   STMT_USE,   /* use "f.sep" as name */
   STMT_DTYPE, /* dtype f64: name */
-  STMT_LET,   /* let name = value */
+  STMT_LET,   /* let name = value; let a, b = value has all its names in target[n], name = the first */
   STMT_PARAM, /* param name : dtype [shape] ~ value   or   = value */
   STMT_STATE,
   STMT_DATA, /* data name = value */
@@ -197,7 +197,8 @@ typedef enum {
 } StmtKind;
 
 typedef struct Output { /* log name = value */
-  Name name;            /* for `log a` the name a */
+  Name name;            /* for `log a` the name a; text NULL when computed */
+  Expr *name_value;     /* report "loss_{k}" = value, or NULL */
   Expr *by;             /* report name by field = e */
   Expr *value;
 } Output;
