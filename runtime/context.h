@@ -46,7 +46,8 @@ typedef struct Context {
   const volatile int32_t *stop; /* set by a signal handler; polled once a step */
   const RuntimeApi *api;
   struct ThreadPool *pool;
-  void **value;                  /* OUT_VALUE destinations, one per value, set by the host */
+  int32_t status; /* sticky RunStatus set by kernels, returned (and left for the host to clear) at the step's end */
+  void **value;   /* OUT_VALUE destinations, one per value, set by the host */
   uint32_t bad_node, bad_region; /* where RUN_NOT_FINITE, RUN_BAD_INDEX or RUN_LAPACK arose */
   int64_t bad_index, bad_extent;
 } Context;
