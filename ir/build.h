@@ -10,13 +10,18 @@
 
 #include "ir/ir.h"
 
+struct Builder;
+/* A rewrite of the node about to be made: the value to use instead, or IR_NONE when no rule fires (ir/simplify.h). */
+typedef NodeId (*SimplifyHook)(struct Builder *b, Op op, const NodeId *in, uint32_t n, const Attr *attr);
+
 typedef struct Builder {
   Module *m;
   RegionId region;
   DiagSink *sink; /* NULL: a type error is a bug and aborts with the node printed */
   LocId loc;
-  bool local_rules;
-  struct ValueTable *values; /* value numbering, when local_rules */
+  bool local_rules;          /* value numbering and, with a hook, rewrite rules */
+  SimplifyHook simplify;     /* NULL: value numbering alone */
+  struct ValueTable *values; /* value numbering, when local_rules (ir/values.h) */
 } Builder;
 
 Builder ir_builder(Module *m, RegionId region, DiagSink *sink);
@@ -33,6 +38,9 @@ typedef struct TypeQuery {
   const RegionId *body;
 } TypeQuery;
 
+/* The type of the node a query asks for; IR_NONE after a diagnostic. */
+TypeId ir_infer_type(TypeQuery *q);
+
 /* IR_NONE after a diagnostic; also when an operand is IR_NONE (no second diagnostic). */
 NodeId ir_emit(Builder *b, Op op, const NodeId *in, uint32_t n, const Attr *attr);
 NodeId ir_emit_region(Builder *b, Op op, const NodeId *in, uint32_t n, const Attr *attr, RegionId body0,
@@ -45,6 +53,8 @@ static inline const Type *ir_type_of(const Builder *b, NodeId n) {
 }
 
 NodeId ir_const(Builder *b, TypeId type, const void *bytes);
+/* The bytes of a number in a dtype; integers saturate and truncate. */
+void ir_scalar_bytes(DType dtype, double value, void *bytes);
 NodeId ir_scalar_const(Builder *b, DType dtype, double value);
 /* A constant of any shape filled with one value: a scalar const under a broadcast. */
 NodeId ir_full(Builder *b, TypeId type, double value);
@@ -53,7 +63,8 @@ NodeId ir_unary(Builder *b, Op op, NodeId a);
 NodeId ir_binary(Builder *b, Op op, NodeId a, NodeId c);
 NodeId ir_select(Builder *b, NodeId c, NodeId yes, NodeId no);
 NodeId ir_cast(Builder *b, NodeId a, DType dtype); /* a itself when it has the dtype already */
-/* dims[i] = axis of the result that axis i of `a` becomes. */
+/* dims[i] = axis of the result that axis i of `a` becomes (increasing). Axes of extent 1 may grow: they are reshaped
+ * away first, so the op itself only ever adds axes. */
 NodeId ir_broadcast(Builder *b, NodeId a, uint32_t rank, const int64_t *shape, const int64_t *dims);
 /* NumPy alignment at the right; a itself when shapes agree. */
 NodeId ir_broadcast_to(Builder *b, NodeId a, uint32_t rank, const int64_t *shape);
@@ -63,7 +74,8 @@ NodeId ir_reverse(Builder *b, NodeId a, uint32_t n, const int64_t *axes);
 NodeId ir_slice(Builder *b, NodeId a, const int64_t *lo, const int64_t *hi, const int64_t *step);
 NodeId ir_pad(Builder *b, NodeId a, const int64_t *lo, const int64_t *hi, const int64_t *interior);
 NodeId ir_concat(Builder *b, const NodeId *a, uint32_t n, int64_t axis);
-NodeId ir_reduce(Builder *b, Op op, NodeId a, uint32_t n, const int64_t *axes);
+NodeId ir_reduce(Builder *b, Op op, NodeId a, uint32_t n,
+                 const int64_t *axes); /* axes in any order; a itself if n == 0 */
 NodeId ir_dot(Builder *b, NodeId a, NodeId c, const IntList *batch_a, const IntList *batch_b, const IntList *contract_a,
               const IntList *contract_b);
 NodeId ir_matmul(Builder *b, NodeId a, NodeId c); /* rank >= 2, leading axes equal: [.., n, k] @ [.., k, m] */
@@ -81,7 +93,11 @@ typedef struct Rebuild {
   RegionId from;
   NodeId *map; /* IR_NONE where not needed or not yet built */
 } Rebuild;
-/* Copies node n of `from` with operands mapped, location kept. */
+/* A rebuild of region `from` into a new region: parameters are copied already. */
+Rebuild ir_rebuild(Module *m, RegionId from, DiagSink *sink);
+/* Appends the mapped results, frees the map and returns the new region. */
+RegionId ir_rebuild_finish(Rebuild *r);
+/* Copies node n of `from` with operands mapped, location kept; its id goes to map[n]. */
 NodeId ir_copy_node(Rebuild *r, NodeId n);
 /* Nodes of the region that its results need. Caller frees. */
 bool *ir_live(const Module *m, RegionId region);

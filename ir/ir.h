@@ -12,6 +12,7 @@
 
 #include "runtime/base/arena.h"
 #include "runtime/base/diag.h"
+#include "runtime/base/strbuf.h"
 #include "runtime/base/vec.h"
 #include "runtime/dtype.h"
 #include <stdbool.h>
@@ -85,7 +86,7 @@ typedef struct Loc {
 /* ---------------------------------------------------------------- ops */
 
 typedef enum Op {
-#define OP(name, arity, attrs, flags, typer, vjp, eval) OP_##name,
+#define OP(name, arity, attrs, flags, typer, vjp, eval, meaning) OP_##name,
 #include "ir/ops.def"
 #undef OP
   OP_COUNT
@@ -237,6 +238,9 @@ typedef struct Module {
 Module *ir_module_new(const SourceMap *sources);
 void ir_module_free(Module *m);
 
+/* True when rank and extents are in range and the product is at most IR_MAX_ELEMENTS. */
+bool ir_shape_ok(uint32_t rank, const int64_t *dim);
+/* IR_NONE when the shape is not ok. */
 TypeId ir_type(Module *m, DType dtype, uint32_t rank, const int64_t *dim);
 TypeId ir_scalar(Module *m, DType dtype);
 TypeId ir_tuple_type(Module *m, const TypeId *types, uint32_t n);
@@ -248,15 +252,19 @@ uint32_t ir_dtype_size(DType t);
 const char *ir_dtype_name(DType t);
 /* "f32[64, 784]"; scalars "f32[]". Result lives in the module's arena. */
 const char *ir_type_str(const Module *m, TypeId t);
+void ir_type_print(const Module *m, TypeId t, StrBuf *out);
 
-AttrId ir_attr(Module *m, const Attr *a); /* interned */
+/* Interned; pointers from the *_get functions stay valid as long as the module. */
+AttrId ir_attr(Module *m, const Attr *a);
 const Attr *ir_attr_get(const Module *m, AttrId a);
 ConstId ir_const_bytes(Module *m, TypeId type, const void *bytes); /* interned by content */
+uint32_t ir_const_count(const Module *m);
 TypeId ir_const_type(const Module *m, ConstId c);
 const void *ir_const_data(const Module *m, ConstId c);
 LocId ir_loc(Module *m, Loc loc); /* interned */
 const Loc *ir_loc_get(const Module *m, LocId l);
 
+/* Region pointers are valid until the next ir_region_new, node pointers until the next node of that region. */
 RegionId ir_region_new(Module *m);
 static inline Region *ir_region(const Module *m, RegionId r) { return &m->region.at[r]; }
 static inline Node *ir_node(const Module *m, RegionId r, NodeId n) { return &m->region.at[r].node.at[n]; }
@@ -299,14 +307,13 @@ typedef struct OpInfo {
   TypeRule type;
   VjpRule vjp; /* NULL for OPF_NO_DERIVATIVE and OPF_REGION ops */
   EvalRule eval;
+  const char *meaning; /* one line, for the reference */
 } OpInfo;
 extern const OpInfo op_table[OP_COUNT];
 /* OP_COUNT when unknown. */
 Op op_by_name(const char *name, size_t length);
 
 /* ---------------------------------------------------------------- text, pictures, checks */
-
-#include "runtime/base/strbuf.h"
 
 /* The text form of a whole module, or of one task (IR_NONE: everything). Parses back to the same module. */
 void ir_print(const Module *m, TaskId task, StrBuf *out);

@@ -1,0 +1,11 @@
+/* Codes of the diagnostics that ir/ gives; each is a row of frontend/diag_codes.def. */
+#ifndef SEPPO_IR_CODES_H
+#define SEPPO_IR_CODES_H
+
+#define CODE_SHAPE "E0401" /* operands whose shapes do not fit */
+#define CODE_DTYPE "E0402" /* operands whose dtypes do not fit */
+#define CODE_ATTR "E0403"  /* an axis, extent or range that is out of bounds */
+#define CODE_IR_TEXT "E0801"
+#define CODE_IR_VERIFY "E0802"
+
+#endif
