@@ -99,6 +99,7 @@ typedef struct DataSource {
   DataSplit *split;
   uint32_t n_facts;
   DataFact *fact;
+  const DataEnv *env;       /* a copy; notice excluded */
   struct DataStore *stores; /* mappings and buffers to release */
 } DataSource;
 

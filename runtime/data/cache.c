@@ -1,0 +1,172 @@
+/* Converted tensors on disk: one file each under <cache>/data, named by a hash of its key.
+ *
+ * A file is a header page, the payload in native byte order, and DATA_TAIL zero bytes. It is written under a temporary
+ * name, synced and renamed, so a reader sees a whole entry or none. */
+#define _GNU_SOURCE /* mkostemp */
+#include "runtime/data/internal.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { HEADER = 4096, KEY_MAX = 3072 };
+
+typedef struct CacheHeader {
+  char magic[16];
+  uint64_t bytes; /* of the payload */
+  uint8_t dtype, rank;
+  int64_t dim[DATA_MAX_RANK];
+  char key[KEY_MAX];
+} CacheHeader;
+_Static_assert(sizeof(CacheHeader) <= HEADER, "the header fits its page");
+
+static const char magic[16] = "seppo tensor 1\n";
+
+const char *cache_key(DataCall *c, const char *variant, const FileView *v) {
+  char *full = realpath(v->path, NULL);
+  const char *key =
+      arena_printf(&c->d->mem, "%s\n%s\n%zu\n%lld", variant, full ? full : v->path, v->n, (long long)v->mtime_ns);
+  free(full);
+  return key;
+}
+
+/* Two 64-bit FNV-1a hashes with different starts. */
+static void hash_key(const char *key, uint64_t out[2]) {
+  out[0] = UINT64_C(0xcbf29ce484222325);
+  out[1] = UINT64_C(0x84222325cbf29ce4);
+  for (const char *p = key; *p; p++)
+    for (int i = 0; i < 2; i++) out[i] = (out[i] ^ (uint8_t)*p) * UINT64_C(0x100000001b3);
+}
+
+/* The folder of the cache, or NULL when none is known or allowed. */
+static const char *cache_folder(DataCall *c) {
+  const DataEnv *env = c->d->env;
+  if (env->no_cache) return NULL;
+  if (env->cache_dir) return arena_printf(&c->d->mem, "%s/data", env->cache_dir);
+  const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+  if (xdg && xdg[0] == '/') return arena_printf(&c->d->mem, "%s/seppo/data", xdg);
+  if (home && home[0] == '/') return arena_printf(&c->d->mem, "%s/.cache/seppo/data", home);
+  return NULL;
+}
+
+static const char *entry_path(DataCall *c, const char *folder, const char *key) {
+  uint64_t h[2];
+  hash_key(key, h);
+  return arena_printf(&c->d->mem, "%s/%016llx%016llx", folder, (unsigned long long)h[0], (unsigned long long)h[1]);
+}
+
+static bool make_folders(const char *path) {
+  char *p = strdup(path);
+  if (!p) return false;
+  for (char *s = p + 1; *s; s++) {
+    if (*s != '/') continue;
+    *s = 0;
+    mkdir(p, 0777);
+    *s = '/';
+  }
+  bool ok = mkdir(p, 0777) == 0 || errno == EEXIST;
+  free(p);
+  return ok;
+}
+
+static uint64_t payload_bytes(const DataShape *s) {
+  return (uint64_t)shape_elements(s->rank, s->dim) * dtype_size((DType)s->dtype);
+}
+
+static bool header_fits(const CacheHeader *h, const char *key, uint64_t file_bytes) {
+  if (memcmp(h->magic, magic, sizeof magic) != 0 || strncmp(h->key, key, KEY_MAX) != 0) return false;
+  if (h->rank < 1 || h->rank > DATA_MAX_RANK || dtype_size((DType)h->dtype) == 0) return false;
+  int64_t n = shape_elements(h->rank, h->dim);
+  return n >= 0 && (uint64_t)n * dtype_size((DType)h->dtype) == h->bytes && file_bytes == HEADER + h->bytes + DATA_TAIL;
+}
+
+bool cache_lookup(DataCall *c, const char *key, DataShape *shape, DataStore *s) {
+  const char *folder = cache_folder(c);
+  if (!folder || strlen(key) >= KEY_MAX) return false;
+  int fd = open(entry_path(c, folder, key), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  struct stat st;
+  void *p = MAP_FAILED;
+  if (fstat(fd, &st) == 0 && st.st_size >= HEADER) p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+  close(fd);
+  if (p == MAP_FAILED) return false;
+  const CacheHeader *h = p;
+  if (!header_fits(h, key, (uint64_t)st.st_size)) {
+    munmap(p, (size_t)st.st_size);
+    return false;
+  }
+  *shape = (DataShape){.dtype = h->dtype, .rank = h->rank};
+  memcpy(shape->dim, h->dim, sizeof h->dim);
+  s->map = p;
+  s->map_bytes = (size_t)st.st_size;
+  s->bytes = (const uint8_t *)p + HEADER;
+  return true;
+}
+
+/* A new entry under a temporary name, mapped for writing. */
+typedef struct Draft {
+  const char *path, *temporary;
+  int fd;
+  uint8_t *map;
+  size_t bytes;
+} Draft;
+
+/* Space is reserved first: a full disk is an error here, never a fault while the mapping is written. */
+static bool draft_open(DataCall *c, const char *key, const DataShape *shape, Draft *d) {
+  const char *folder = cache_folder(c);
+  *d = (Draft){.fd = -1, .bytes = (size_t)(HEADER + payload_bytes(shape) + DATA_TAIL)};
+  if (!folder || strlen(key) >= KEY_MAX || !make_folders(folder)) return false;
+  d->path = entry_path(c, folder, key);
+  char *temporary = arena_printf(&c->d->mem, "%s.XXXXXX", d->path);
+  d->temporary = temporary;
+  d->fd = mkostemp(temporary, O_CLOEXEC);
+  if (d->fd < 0) return false;
+  if (posix_fallocate(d->fd, 0, (off_t)d->bytes) == 0) {
+    d->map = mmap(NULL, d->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, d->fd, 0);
+    if (d->map != MAP_FAILED) return true;
+  }
+  unlink(d->temporary);
+  close(d->fd);
+  return false;
+}
+
+static void draft_drop(Draft *d) {
+  munmap(d->map, d->bytes);
+  unlink(d->temporary);
+  close(d->fd);
+}
+
+/* Makes the entry visible and hands its mapping to the store. Even when it cannot be renamed, the bytes are good. */
+static void draft_commit(Draft *d, const char *key, const DataShape *shape, DataStore *s) {
+  CacheHeader *h = (CacheHeader *)d->map;
+  memcpy(h->magic, magic, sizeof magic);
+  h->bytes = payload_bytes(shape);
+  h->dtype = shape->dtype;
+  h->rank = shape->rank;
+  memcpy(h->dim, shape->dim, sizeof h->dim);
+  memcpy(h->key, key, strlen(key) + 1);
+  if (fsync(d->fd) != 0 || rename(d->temporary, d->path) != 0) unlink(d->temporary);
+  close(d->fd);
+  mprotect(d->map, d->bytes, PROT_READ);
+  s->map = d->map;
+  s->map_bytes = d->bytes;
+  s->bytes = d->map + HEADER;
+}
+
+bool cache_fill(DataCall *c, const char *key, const DataShape *shape, DataStore *s, CacheFill fill, void *arg) {
+  Draft draft;
+  if (draft_open(c, key, shape, &draft)) {
+    bool ok = fill(c, draft.map + HEADER, arg);
+    if (ok)
+      draft_commit(&draft, key, shape, s);
+    else
+      draft_drop(&draft);
+    return ok;
+  }
+  void *p = store_alloc(c, s, payload_bytes(shape));
+  if (p && fill(c, p, arg)) s->bytes = p;
+  return s->bytes != NULL;
+}
