@@ -1,0 +1,48 @@
+/* The folder a run leaves behind: config.json, metrics.jsonl, summary.json, checkpoints, pictures. */
+#ifndef SEPPO_RUNTIME_RUNDIR_H
+#define SEPPO_RUNTIME_RUNDIR_H
+
+#include "runtime/base/diag.h"
+#include "runtime/base/strbuf.h"
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+typedef struct RunDir RunDir;
+
+/* Makes `out`, or runs/<name>/<UTC time>/ when it is NULL (-2, -3, ... are put behind a time that is taken). A folder
+ * that exists is gone on with: metrics.jsonl is appended to. NULL after a diagnostic (E0605, EXIT_FILES). */
+RunDir *rundir_open(const char *out, const char *name, DiagSink *sink);
+const char *rundir_path(const RunDir *r);
+/* PATH of a file in the folder; owned by the RunDir. */
+const char *rundir_file(RunDir *r, const char *file);
+
+/* config.json, written whole (temporary file, rename). Takes no ownership. */
+bool rundir_config(RunDir *r, const json_t *config, DiagSink *sink);
+
+/* One record of metrics.jsonl, flushed: {"task":..,"epoch":..,"step":..,"seconds":..,"values":{..}}. Values that are
+ * not finite are null. The last value of each name is kept for the summary. epoch or step below 0 are left out. */
+typedef struct MetricValue {
+  const char *name;
+  double value;
+} MetricValue;
+bool rundir_metrics(RunDir *r, const char *task, int64_t epoch, int64_t step, double seconds, const MetricValue *value,
+                    uint32_t n, DiagSink *sink);
+/* A reported array (`report name = e` of rank > 0, `report .. by ..`): goes to the summary only. Takes ownership. */
+void rundir_array(RunDir *r, const char *task, const char *name, json_t *value);
+/* Sets one key at the top of summary.json (steps, seconds, compile_ms, ...). Takes ownership. */
+void rundir_set(RunDir *r, const char *key, json_t *value);
+/* summary.json: {"metrics": {task: {name: value}}, everything rundir_set}. peak_rss_bytes is added here. */
+bool rundir_summary(RunDir *r, DiagSink *sink);
+void rundir_close(RunDir *r);
+
+/* JSON text: keys in their order, numbers in the fewest digits that read back to the same double, `indent` spaces a
+ * level (0: one line). */
+void json_print(const json_t *value, uint32_t indent, StrBuf *out);
+/* The fewest significant digits that read back to v; "nan", "inf", "-inf". At most 32 bytes with the NUL. */
+void number_print(double v, char out[32]);
+/* Writes a small file whole: temporary file, fsync, rename. False with errno set. */
+bool file_write_whole(const char *path, const void *bytes, size_t n);
+
+#endif
