@@ -7,7 +7,7 @@
 #define OP(name, arity, attrs, flags, typer, vjp, eval, meaning)                                                       \
   TypeId typer(TypeQuery *q);                                                                                          \
   void vjp(Builder *b, NodeId node, const NodeId *ct, uint64_t need, NodeId *out) __attribute__((weak));               \
-  void eval(EvalCall *c) __attribute__((weak));
+  void eval(EvalCall *c);
 #include "ir/ops.def"
 #undef OP
 

@@ -26,7 +26,7 @@ static void operand_place(const Type *t, const IntList *batch, const IntList *co
     if (!listed(batch, k) && !listed(contract, k)) at[k] = out[free++];
 }
 
-void eval_dot_general(EvalCall *c) {
+void eval_dot(EvalCall *c) {
   const Attr *d = c->attr;
   const Type *a = eval_in_type(c, 0), *b = eval_in_type(c, 1), *y = eval_out_type(c);
   int64_t at_y[IR_MAX_RANK], at_a[IR_MAX_RANK] = {0}, at_b[IR_MAX_RANK] = {0}, terms = 1;
@@ -58,7 +58,7 @@ static int64_t tap_place(const WindowAxis *w, int64_t extent, int64_t p, int64_t
 }
 
 /* y[g, n, o, p..] = sum over c, k.. of x[g, n, c, place..] w[g, o, c, k..] */
-void eval_conv_general(EvalCall *c) {
+void eval_conv(EvalCall *c) {
   const Type *x = eval_in_type(c, 0), *w = eval_in_type(c, 1), *y = eval_out_type(c);
   int64_t at_y[IR_MAX_RANK], at_x[IR_MAX_RANK], at_w[IR_MAX_RANK];
   Type taps = *w; /* the loop over (c, k..) */

@@ -75,8 +75,8 @@ void eval_dynamic_slice(EvalCall *c);
 void eval_dynamic_add(EvalCall *c);
 void eval_dynamic_put(EvalCall *c);
 /* contract.c */
-void eval_dot_general(EvalCall *c);
-void eval_conv_general(EvalCall *c);
+void eval_dot(EvalCall *c);
+void eval_conv(EvalCall *c);
 void eval_window_sum(EvalCall *c);
 void eval_window_argmax(EvalCall *c);
 void eval_window_pick(EvalCall *c);
