@@ -1,7 +1,8 @@
 /* Checkpoints: named tensors and string metadata in one safetensors file (huggingface/safetensors, format 0.4):
  * u64 little-endian header length, a JSON header padded with spaces to a multiple of 8, then the tensors' bytes.
  *
- * The file depends on its contents alone: names sorted, tensors packed in that order, no clock and no machine in it.
+ * The file depends on its contents alone: tensors packed by type (widest first, so that each is aligned) and name, no
+ * clock and no machine in it; byte for byte what the format's Python package writes.
  * It is written under a temporary name in the same folder, synced, renamed, and the folder synced: a reader finds the
  * old file or the new one, whole.
  */
