@@ -1,0 +1,195 @@
+/* The run folder. */
+#include "runtime/rundir.h"
+#include "runtime/base/arena.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+struct RunDir {
+  Arena mem;
+  const char *path;
+  FILE *metrics;
+  json_t *last;    /* task -> name -> last value */
+  json_t *summary; /* what rundir_set was given */
+};
+
+static bool trouble(DiagSink *sink, const char *path, const char *what) {
+  diag_error(sink, "E0605", SPAN_NONE, "%s: %s: %s", path, what, strerror(errno));
+  diag_status(sink, EXIT_FILES);
+  return false;
+}
+
+/* ---------------------------------------------------------------- the folder */
+
+/* Makes every folder of the path. EEXIST of the last one is reported through *existed. */
+static bool make_path(const char *path, bool *existed) {
+  char *p = strdup(path);
+  if (!p) return false;
+  for (char *s = p + 1; *s; s++) {
+    if (*s != '/') continue;
+    *s = 0;
+    mkdir(p, 0777);
+    *s = '/';
+  }
+  *existed = false;
+  bool ok = mkdir(p, 0777) == 0;
+  if (!ok && errno == EEXIST) {
+    struct stat st;
+    *existed = true;
+    ok = stat(p, &st) == 0 && S_ISDIR(st.st_mode);
+    if (!ok) errno = ENOTDIR;
+  }
+  free(p);
+  return ok;
+}
+
+/* runs/<name>/<UTC time>, with a number behind it when another run took that second. */
+static bool make_new(RunDir *r, const char *name) {
+  time_t now = time(NULL);
+  struct tm utc;
+  char stamp[32];
+  bool existed = true, ok = true;
+  gmtime_r(&now, &utc);
+  strftime(stamp, sizeof stamp, "%Y-%m-%dT%H-%M-%SZ", &utc);
+  for (int i = 1; ok && existed; i++) {
+    r->path = i == 1 ? arena_printf(&r->mem, "runs/%s/%s", name, stamp)
+                     : arena_printf(&r->mem, "runs/%s/%s-%d", name, stamp, i);
+    ok = make_path(r->path, &existed);
+  }
+  return ok;
+}
+
+/* A run killed in the middle of a record leaves a line without an end; the next record starts on its own line. */
+static void end_torn_line(FILE *f) {
+  if (fseek(f, 0, SEEK_END) != 0 || ftell(f) <= 0 || fseek(f, -1, SEEK_END) != 0) return;
+  int last = fgetc(f);
+  fseek(f, 0, SEEK_END);
+  if (last != '\n') fputc('\n', f);
+}
+
+RunDir *rundir_open(const char *out, const char *name, DiagSink *sink) {
+  RunDir *r = calloc(1, sizeof *r);
+  if (!r) return NULL;
+  bool existed;
+  if (out) r->path = arena_strdup(&r->mem, out);
+  bool ok = out ? make_path(out, &existed) : make_new(r, name);
+  if (!ok) {
+    trouble(sink, r->path, "the run folder cannot be made");
+  } else {
+    const char *metrics = rundir_file(r, "metrics.jsonl");
+    r->metrics = fopen(metrics, "a+b");
+    ok = r->metrics || trouble(sink, metrics, "cannot be opened");
+  }
+  r->last = json_object();
+  r->summary = json_object();
+  if (!ok) {
+    rundir_close(r);
+    return NULL;
+  }
+  end_torn_line(r->metrics);
+  return r;
+}
+
+const char *rundir_path(const RunDir *r) { return r->path; }
+
+const char *rundir_file(RunDir *r, const char *file) { return arena_printf(&r->mem, "%s/%s", r->path, file); }
+
+void rundir_close(RunDir *r) {
+  if (!r) return;
+  if (r->metrics) fclose(r->metrics);
+  json_decref(r->last);
+  json_decref(r->summary);
+  arena_free(&r->mem);
+  free(r);
+}
+
+/* ---------------------------------------------------------------- whole files */
+
+bool file_write_whole(const char *path, const void *bytes, size_t n) {
+  StrBuf temporary = {0};
+  sb_printf(&temporary, "%s.XXXXXX", path);
+  int fd = mkstemp(temporary.s);
+  FILE *f = fd >= 0 ? fdopen(fd, "wb") : NULL;
+  mode_t mask = umask(0);
+  umask(mask);
+  bool ok = f && fwrite(bytes, 1, n, f) == n && fflush(f) == 0 && fchmod(fd, 0666 & ~mask) == 0 && fsync(fd) == 0;
+  if (f && fclose(f) != 0) ok = false;
+  ok = ok && rename(temporary.s, path) == 0;
+  int keep = errno;
+  if (!ok && fd >= 0) unlink(temporary.s);
+  errno = keep;
+  sb_free(&temporary);
+  return ok;
+}
+
+static bool write_json(RunDir *r, const char *file, const json_t *value, DiagSink *sink) {
+  StrBuf text = {0};
+  json_print(value, 2, &text);
+  sb_putc(&text, '\n');
+  const char *path = rundir_file(r, file);
+  bool ok = file_write_whole(path, text.s, text.n) || trouble(sink, path, "cannot be written");
+  sb_free(&text);
+  return ok;
+}
+
+bool rundir_config(RunDir *r, const json_t *config, DiagSink *sink) {
+  return write_json(r, "config.json", config, sink);
+}
+
+/* ---------------------------------------------------------------- metrics */
+
+static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
+
+/* The object of a task among the last values. */
+static json_t *last_of(RunDir *r, const char *task) {
+  json_t *o = json_object_get(r->last, task);
+  if (o) return o;
+  json_object_set_new(r->last, task, json_object());
+  return json_object_get(r->last, task);
+}
+
+bool rundir_metrics(RunDir *r, const char *task, int64_t epoch, int64_t step, double seconds, const MetricValue *value,
+                    uint32_t n, DiagSink *sink) {
+  json_t *record = json_object(), *values = json_object(), *last = last_of(r, task);
+  json_object_set_new(record, "task", json_string(task));
+  if (epoch >= 0) json_object_set_new(record, "epoch", json_integer(epoch));
+  if (step >= 0) json_object_set_new(record, "step", json_integer(step));
+  json_object_set_new(record, "seconds", json_real(round(seconds * 1e6) / 1e6));
+  for (uint32_t i = 0; i < n; i++) {
+    json_object_set_new(values, value[i].name, number(value[i].value));
+    json_object_set_new(last, value[i].name, number(value[i].value));
+  }
+  json_object_set_new(record, "values", values);
+  StrBuf line = {0};
+  json_print(record, 0, &line);
+  sb_putc(&line, '\n');
+  bool ok = fwrite(line.s, 1, line.n, r->metrics) == line.n && fflush(r->metrics) == 0;
+  if (!ok) trouble(sink, r->path, "metrics.jsonl cannot be written");
+  sb_free(&line);
+  json_decref(record);
+  return ok;
+}
+
+void rundir_array(RunDir *r, const char *task, const char *name, json_t *value) {
+  json_object_set_new(last_of(r, task), name, value);
+}
+
+void rundir_set(RunDir *r, const char *key, json_t *value) { json_object_set_new(r->summary, key, value); }
+
+bool rundir_summary(RunDir *r, DiagSink *sink) {
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  json_t *all = json_object();
+  json_object_set(all, "metrics", r->last);
+  json_object_update(all, r->summary);
+  json_object_set_new(all, "peak_rss_bytes", json_integer((json_int_t)usage.ru_maxrss * 1024));
+  bool ok = write_json(r, "summary.json", all, sink);
+  json_decref(all);
+  return ok;
+}
