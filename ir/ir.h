@@ -317,6 +317,8 @@ Op op_by_name(const char *name, size_t length);
 
 /* The text form of a whole module, or of one task (IR_NONE: everything). Parses back to the same module. */
 void ir_print(const Module *m, TaskId task, StrBuf *out);
+/* The same with the source place of every node as a comment. */
+void ir_print_places(const Module *m, TaskId task, StrBuf *out);
 /* Returns NULL after adding diagnostics. `source` is the text's index in `sources`. */
 Module *ir_parse(const SourceMap *sources, uint32_t source, DiagSink *sink);
 void ir_print_json(const Module *m, TaskId task, StrBuf *out);
