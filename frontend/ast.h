@@ -168,7 +168,7 @@ typedef enum {
   STMT_TASK, /* task */
   /* inside bodies */
   STMT_ASSIGN,  /* target[n] = value */
-  STMT_RETURN,  /* value (a tuple for several) or NULL */
+  STMT_RETURN,  /* value (a tuple for several) or NULL; of a generate block: output[n], the fields by name */
   STMT_YIELD,   /* value; along in value2 */
   STMT_IF,      /* value; body; otherwise */
   STMT_LOOP,    /* loop (repeat, for, unroll for) */

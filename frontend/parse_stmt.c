@@ -203,10 +203,13 @@ Stmt *parse_statement(Parser *p) {
 
 /* ---------------------------------------------------------------- statements of bodies */
 
-/* return [expr {',' expr}] */
+/* return [expr {',' expr}]; in a generate block: return name '=' expr {',' name '=' expr} */
 void parse_return(Parser *p, Stmt *s) {
   TokenKind k = peek(p);
-  if (k != TOK_NEWLINE && k != TOK_SEMICOLON && k != TOK_RBRACE) s->value = parse_expr_or_tuple(p);
+  if (p->place & IN_GENERATE)
+    parse_log(p, s);
+  else if (k != TOK_NEWLINE && k != TOK_SEMICOLON && k != TOK_RBRACE)
+    s->value = parse_expr_or_tuple(p);
 }
 
 /* yield expr {',' expr} ['along' expr] */

@@ -108,10 +108,11 @@ static Output output(Parser *p, const char *word) {
   return o;
 }
 
-/* log|report output {',' output} */
+/* log|report|return output {',' output} */
 void parse_log(Parser *p, Stmt *s) {
+  const char *word = s->kind == STMT_LOG ? "log" : s->kind == STMT_REPORT ? "report" : "return";
   Vec(Output) outputs = {0};
-  do vec_push(&outputs, output(p, s->kind == STMT_LOG ? "log" : "report"));
+  do vec_push(&outputs, output(p, word));
   while (accept(p, TOK_COMMA));
   s->output = finish(p, outputs, &s->n_output);
   vec_free(&outputs);
