@@ -1,0 +1,142 @@
+/* The formatter and the tree printer, over every model file, the library and the construct samples. */
+#include "frontend/ast_print.h"
+#include "frontend/format.h"
+#include "frontend/parser.h"
+#include <glob.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+typedef struct Forms {
+  char *tree, *text; /* NULL when the source has errors */
+} Forms;
+
+static Forms forms(const char *name, const char *text, size_t n) {
+  SourceMap sources = {0};
+  DiagSink sink = {0};
+  Ast *ast = parse_source(&sources, source_add(&sources, name, text, n, false), &sink);
+  Forms f = {0};
+  if (sink.n_errors)
+    diag_print(&sink, &sources, DIAG_HUMAN, false, stderr);
+  else {
+    StrBuf tree = {0}, laid_out = {0};
+    ast_print(ast, &tree);
+    format_ast(&sources, ast, &laid_out);
+    f.tree = sb_take(&tree);
+    f.text = sb_take(&laid_out);
+  }
+  ast_free(ast);
+  diag_sink_free(&sink);
+  source_map_free(&sources);
+  return f;
+}
+
+static void drop(Forms f) {
+  free(f.tree);
+  free(f.text);
+}
+
+static char *read_all(const char *path, size_t *n) {
+  FILE *f = fopen(path, "rb");
+  assert_non_null(f);
+  char *text = malloc(1 << 20);
+  *n = fread(text, 1, (1 << 20) - 1, f);
+  text[*n] = 0;
+  fclose(f);
+  return text;
+}
+
+static uint32_t count(const char *s, char c) {
+  uint32_t n = 0;
+  for (; *s; s++) n += *s == c;
+  return n;
+}
+
+static void check_laws(const char *name, const char *text, size_t n) {
+  Forms a = forms(name, text, n);
+  assert_non_null(a.text);
+  Forms b = forms(name, a.text, strlen(a.text));
+  assert_non_null(b.text);
+  assert_string_equal(a.tree, b.tree);
+  assert_string_equal(a.text, b.text);
+  assert_int_equal(count(text, '#'), count(a.text, '#'));
+  drop(a);
+  drop(b);
+}
+
+static void every_file_formats_to_itself_and_keeps_its_tree(void **state) {
+  (void)state;
+  static const char *const patterns[] = {"models/*.sep", "models/std/*.sep", "tests/golden/syntax/*.sep"};
+  for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+    glob_t g;
+    assert_int_equal(glob(patterns[i], 0, NULL, &g), 0);
+    for (size_t k = 0; k < g.gl_pathc; k++) {
+      size_t n;
+      char *text = read_all(g.gl_pathv[k], &n);
+      check_laws(g.gl_pathv[k], text, n);
+      free(text);
+    }
+    globfree(&g);
+  }
+}
+
+static void becomes(const char *from, const char *to) {
+  Forms f = forms("test.sep", from, strlen(from));
+  assert_non_null(f.text);
+  assert_string_equal(f.text, to);
+  drop(f);
+  check_laws("test.sep", from, strlen(from));
+}
+
+static void lays_out(void **state) {
+  (void)state;
+  becomes("let   a=3 ;let b =-a ^2", "let a = 3\nlet b = -a^2\n");
+  becomes("\n\n\nlet a = 1\n\n\n\nlet b = 2\n\n", "let a = 1\n\nlet b = 2\n");
+  becomes("fn f( x ,y:[n,..]= 2 ){return x[ 1 :2,.. ]}", "fn f(x, y: [n, ..] = 2) { return x[1:2, ..] }\n");
+  becomes("fn f(x) {\nreturn x }", "fn f(x) {\n  return x\n}\n");
+  becomes("fn f(x) = x[i : i + n, a:b]", "fn f(x) = x[i : i + n, a:b]\n");
+}
+
+static void keeps_comments(void **state) {
+  (void)state;
+  becomes("# top\n\nlet a = 1# one\nlet bcd = 2      # two\n# end",
+          "# top\n\nlet a = 1    # one\nlet bcd = 2  # two\n# end\n");
+  becomes("fn f(x) {# head\n# in\nreturn x\n# last\n}# tail\n",
+          "fn f(x) {  # head\n  # in\n  return x\n  # last\n}  # tail\n");
+  becomes("let a = [1, # one\n2] # two", "let a = [\n  1,  # one\n  2\n]  # two\n");
+  becomes("let a = f(1, # one\n2 # two\n# last\n)\n", "let a = f(\n  1,  # one\n  2   # two\n  # last\n)\n");
+  becomes("let a = f(\n  # first\n  1)", "let a = f(\n  # first\n  1\n)\n");
+}
+
+static void breaks_long_lines(void **state) {
+  (void)state;
+  const char *from = "let alpha = function_with_a_name(first_argument, second_argument, third = argument, "
+                     "fourth = argument)\n";
+  const char *to = "let alpha = function_with_a_name(\n  first_argument,\n  second_argument,\n  third = argument,\n"
+                   "  fourth = argument\n)\n";
+  becomes(from, to);
+}
+
+static void prints_the_tree(void **state) {
+  (void)state;
+  const char *text =
+      "let a = -b^2 + f(x, k = 1)[0, ..]\ntrain on d {\n  epochs 2\n  minimize a over w using sgd(1)\n}\n";
+  Forms f = forms("test.sep", text, strlen(text));
+  assert_string_equal(f.tree, "let a (+ (- (^ b 2)) (index (call f x k=1) 0 ..))\ntrain on d\n  epochs 2\n"
+                              "  minimize over w a with (call sgd 1)\n");
+  drop(f);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_file_formats_to_itself_and_keeps_its_tree),
+      cmocka_unit_test(lays_out),
+      cmocka_unit_test(keeps_comments),
+      cmocka_unit_test(breaks_long_lines),
+      cmocka_unit_test(prints_the_tree),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
