@@ -3,10 +3,9 @@
 #include "ir/eval.h"
 #include <string.h>
 
-/* Rules of ops whose family is not linked are NULL. */
 #define OP(name, arity, attrs, flags, typer, vjp, eval, meaning)                                                       \
   TypeId typer(TypeQuery *q);                                                                                          \
-  void vjp(Builder *b, NodeId node, const NodeId *ct, uint64_t need, NodeId *out) __attribute__((weak));               \
+  void vjp(Builder *b, NodeId node, const NodeId *ct, uint64_t need, NodeId *out);                                     \
   void eval(EvalCall *c);
 #include "ir/ops.def"
 #undef OP
