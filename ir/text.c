@@ -195,6 +195,45 @@ void text_attr_field(StrBuf *b, const Attr *a, const AttrField *f) {
   }
 }
 
+/* ---------------------------------------------------------------- places */
+
+/* The place to show for a location: the innermost one outside the library, else the innermost. */
+static Span shown_place(const Module *m, LocId loc) {
+  const Loc *l = ir_loc_get(m, loc);
+  Span first = l->span;
+  if (!m->sources) return SPAN_NONE;
+  for (int depth = 0; depth < 1000; depth++) {
+    if (l->span.source < m->sources->source.n && !m->sources->source.at[l->span.source].library) return l->span;
+    if (l->inlined_at == IR_NONE) break;
+    l = ir_loc_get(m, l->inlined_at);
+  }
+  return first.source < m->sources->source.n ? first : SPAN_NONE;
+}
+
+const char *text_source_place(const Module *m, LocId loc, uint32_t *line, uint32_t *column) {
+  Span s = shown_place(m, loc);
+  if (s.source == SOURCE_NONE) return NULL;
+  source_position(m->sources, s.source, s.begin, line, column);
+  return m->sources->source.at[s.source].name;
+}
+
+bool text_source_line(const Module *m, LocId loc, uint32_t longest, StrBuf *b) {
+  Span at = shown_place(m, loc);
+  if (at.source == SOURCE_NONE) return false;
+  const Source *s = &m->sources->source.at[at.source];
+  uint32_t begin = at.begin < s->length ? at.begin : s->length, end = begin;
+  while (begin > 0 && s->text[begin - 1] != '\n') begin--;
+  while (end < s->length && s->text[end] != '\n') end++;
+  while (begin < end && strchr(" \t", s->text[begin])) begin++;
+  while (begin < end && strchr(" \t\r", s->text[end - 1])) end--;
+  bool cut = end - begin > longest;
+  if (cut) end = begin + longest;
+  while (cut && end > begin && ((unsigned char)s->text[end] & 0xC0) == 0x80) end--;
+  sb_write(b, s->text + begin, end - begin);
+  if (cut) sb_puts(b, "...");
+  return true;
+}
+
 /* ---------------------------------------------------------------- what a task uses */
 
 static bool *flags(uint32_t n, bool all) {

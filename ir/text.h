@@ -28,6 +28,12 @@ void text_name(StrBuf *b, const char *name);
 /* One attribute field as name=value. */
 void text_attr_field(StrBuf *b, const Attr *a, const AttrField *f);
 
+/* The user's source line a node stems from, trimmed and at most `longest` bytes: of the innermost call that is not in
+ * the library. False when there is none. */
+bool text_source_line(const Module *m, LocId loc, uint32_t longest, StrBuf *b);
+/* file, line and column of the same place; file is NULL when there is none. */
+const char *text_source_place(const Module *m, LocId loc, uint32_t *line, uint32_t *column);
+
 /* Which declarations a task uses; everything when the task is IR_NONE. Free with used_free. */
 typedef struct Used {
   bool *cell, *field, *rows;
