@@ -258,6 +258,9 @@ void ir_type_print(const Module *m, TypeId t, StrBuf *out);
 AttrId ir_attr(Module *m, const Attr *a);
 const Attr *ir_attr_get(const Module *m, AttrId a);
 ConstId ir_const_bytes(Module *m, TypeId type, const void *bytes); /* interned by content */
+/* How many there are: ids are smaller. */
+uint32_t ir_type_count(const Module *m);
+uint32_t ir_attr_count(const Module *m);
 uint32_t ir_const_count(const Module *m);
 TypeId ir_const_type(const Module *m, ConstId c);
 const void *ir_const_data(const Module *m, ConstId c);

@@ -214,6 +214,8 @@ ConstId ir_const_bytes(Module *m, TypeId type, const void *bytes) {
   return s->constant.n - 1;
 }
 
+uint32_t ir_type_count(const Module *m) { return m->tables->type.n; }
+uint32_t ir_attr_count(const Module *m) { return m->tables->attr.n; }
 uint32_t ir_const_count(const Module *m) { return m->tables->constant.n; }
 TypeId ir_const_type(const Module *m, ConstId c) { return m->tables->constant.at[c].type; }
 const void *ir_const_data(const Module *m, ConstId c) { return m->tables->constant.at[c].bytes; }

@@ -1,0 +1,168 @@
+/* Rewriting scans: offering them to a rewrite, and building the new ones. */
+#include "ir/passes/scan.h"
+#include <stdlib.h>
+#include <string.h>
+
+ScanParam scan_param_kind(const ScanView *s, uint32_t index, uint32_t *k) {
+  if (index == 0) return PARAM_IV;
+  *k = index - 1;
+  if (*k < s->n_carry) return PARAM_CARRY;
+  *k -= s->n_carry;
+  if (*k < s->n_xs) return PARAM_XS;
+  *k -= s->n_xs;
+  return PARAM_CONST;
+}
+
+typedef struct ScanPass {
+  ScanRewrite rewrite;
+  bool **used;    /* by node of the old region: which outputs of a scan are read; NULL for others */
+  NodeId **value; /* by node of the old region: the outputs of a rewritten scan */
+  bool any;
+} ScanPass;
+
+static ScanView view_scan(Rebuild *r, NodeId n, NodeId *in, const bool *used) {
+  Module *m = r->b.m;
+  const Node *node = ir_node(m, r->from, n);
+  ScanView s = {.m = m, .node = n, .attr = *ir_attr_get(m, node->attr), .body = node->body[0], .used = used};
+  s.loc = node->loc;
+  for (uint32_t i = 0; i < node->n_in; i++) in[i] = r->map[ir_operands(m, r->from, node)[i]];
+  s.n_carry = s.attr.n_carry;
+  s.n_xs = s.attr.n_xs;
+  s.n_consts = s.attr.n_consts;
+  s.n_ys = s.attr.n_ys;
+  s.carry = in;
+  s.xs = in + s.n_carry;
+  s.consts = s.xs + s.n_xs;
+  return s;
+}
+
+static NodeId visit(Rebuild *r, NodeId n, void *user) {
+  ScanPass *p = user;
+  const Node *node = ir_node(r->b.m, r->from, n);
+  if (node->op == OP_proj) {
+    NodeId scan = ir_operands(r->b.m, r->from, node)[0];
+    return p->value[scan] ? p->value[scan][ir_attr_get(r->b.m, node->attr)->index] : IR_NONE;
+  }
+  if (!p->used[n]) return IR_NONE;
+  NodeId *in = malloc(sizeof *in * (node->n_in + 1u));
+  ScanView s = view_scan(r, n, in, p->used[n]);
+  uint32_t n_out = s.n_carry + s.n_ys;
+  NodeId *out = malloc(sizeof *out * (n_out + 1));
+  for (uint32_t i = 0; i < n_out; i++) out[i] = IR_NONE;
+  bool done = p->rewrite(r, &s, out);
+  free(in);
+  if (!done) {
+    free(out);
+    return IR_NONE;
+  }
+  p->any = true;
+  p->value[n] = out;
+  return 0; /* only proj reads a scan, and finds its value above */
+}
+
+/* Which outputs of each live scan are read. */
+static bool **used_outputs(const Module *m, RegionId region) {
+  const Region *r = ir_region(m, region);
+  bool *live = ir_live(m, region), **used = calloc(r->node.n + 1, sizeof *used);
+  for (NodeId n = 0; n < r->node.n; n++) {
+    const Node *node = &r->node.at[n];
+    if (!live[n]) continue;
+    if (node->op == OP_scan) {
+      const Attr *a = ir_attr_get(m, node->attr);
+      used[n] = calloc(a->n_carry + a->n_ys + 1, 1);
+    } else if (node->op == OP_proj && used[ir_operands(m, region, node)[0]]) {
+      used[ir_operands(m, region, node)[0]][ir_attr_get(m, node->attr)->index] = true;
+    }
+  }
+  free(live);
+  return used;
+}
+
+bool scan_rewrite_region(Module *m, RegionId region, ScanRewrite rewrite) {
+  uint32_t n = ir_region(m, region)->node.n;
+  ScanPass p = {rewrite, used_outputs(m, region), calloc(n + 1, sizeof(NodeId *)), false};
+  RebuildPlan plan = {.rules = ir_simplify_node, .visit = visit, .user = &p};
+  pass_rebuild(m, region, &plan);
+  for (uint32_t i = 0; i < n; i++) {
+    free(p.used[i]);
+    free(p.value[i]);
+  }
+  free(p.used);
+  free(p.value);
+  return p.any;
+}
+
+/* ---------------------------------------------------------------- building */
+
+static TypeId body_type(const ScanView *s, NodeId n) { return ir_node(s->m, s->body, n)->type; }
+
+ScanBuild scan_build(Rebuild *outer, const ScanView *s) {
+  ScanBuild b = {.outer = outer, .of = s};
+  RegionId to = ir_region_new(s->m);
+  uint32_t n = ir_region(s->m, s->body)->node.n;
+  b.body = (Rebuild){.b = ir_builder(s->m, to, NULL), .from = s->body, .map = malloc(sizeof(NodeId) * (n + 1))};
+  for (uint32_t i = 0; i < n; i++) b.body.map[i] = IR_NONE;
+  b.body.b.loc = s->loc;
+  b.body.b.local_rules = true;
+  b.body.b.simplify = ir_simplify_node;
+  b.body.map[scan_param(s, 0)] = ir_param(&b.body.b, body_type(s, scan_param(s, 0)));
+  return b;
+}
+
+NodeId scan_add_carry(ScanBuild *b, NodeId init) {
+  vec_push(&b->carry, init);
+  return ir_param(&b->body.b, ir_node(b->outer->b.m, b->outer->b.region, init)->type);
+}
+
+NodeId scan_add_xs(ScanBuild *b, NodeId xs) {
+  Type t = *ir_type_of(&b->outer->b, xs);
+  vec_push(&b->xs, xs);
+  return ir_param(&b->body.b, ir_type(b->outer->b.m, (DType)t.dtype, t.rank - 1u, t.dim + 1));
+}
+
+NodeId scan_add_const(ScanBuild *b, NodeId value) {
+  const Region *body = ir_region(b->outer->b.m, b->body.b.region);
+  for (uint32_t i = 0; i < b->consts.n; i++) {
+    if (b->consts.at[i] == value) return body->param.at[1 + b->carry.n + b->xs.n + i];
+  }
+  vec_push(&b->consts, value);
+  return ir_param(&b->body.b, ir_node(b->outer->b.m, b->outer->b.region, value)->type);
+}
+
+void scan_keep_operands(ScanBuild *b) {
+  const ScanView *s = b->of;
+  for (uint32_t i = 0; i < s->n_carry; i++) b->body.map[scan_carry_param(s, i)] = scan_add_carry(b, s->carry[i]);
+  for (uint32_t i = 0; i < s->n_xs; i++) b->body.map[scan_xs_param(s, i)] = scan_add_xs(b, s->xs[i]);
+  for (uint32_t i = 0; i < s->n_consts; i++) b->body.map[scan_const_param(s, i)] = scan_add_const(b, s->consts[i]);
+}
+
+void scan_copy_live(ScanBuild *b, const bool *live) {
+  uint32_t n = ir_region(b->of->m, b->of->body)->node.n;
+  for (NodeId i = 0; i < n; i++) {
+    if (live[i] && b->body.map[i] == IR_NONE) ir_copy_node(&b->body, i);
+  }
+}
+
+static void free_operands(ScanBuild *b) {
+  vec_free(&b->carry);
+  vec_free(&b->xs);
+  vec_free(&b->consts);
+}
+
+NodeId scan_finish(ScanBuild *b) {
+  const ScanView *s = b->of;
+  RegionId body = b->body.b.region;
+  free(b->body.map);
+  ir_builder_free(&b->body.b);
+  pass_simplify_region(s->m, body, ir_simplify_node);
+  NodeId scan = ir_scan(&b->outer->b, s->attr.count, s->attr.reverse != 0, b->carry.at, b->carry.n, b->xs.at, b->xs.n,
+                        b->consts.at, b->consts.n, body);
+  free_operands(b);
+  return scan;
+}
+
+void scan_discard(ScanBuild *b) {
+  free(b->body.map);
+  ir_builder_free(&b->body.b);
+  free_operands(b);
+}

@@ -1,0 +1,65 @@
+/* Rewriting scans: what the loop passes share. */
+#ifndef SEPPO_IR_PASSES_SCAN_H
+#define SEPPO_IR_PASSES_SCAN_H
+
+#include "ir/passes/internal.h"
+
+/* One scan of the region being rebuilt. Operands are nodes of the new region; the body is the old one. */
+typedef struct ScanView {
+  Module *m;
+  NodeId node; /* in the old region */
+  Attr attr;
+  RegionId body;
+  const NodeId *carry, *xs, *consts;
+  uint32_t n_carry, n_xs, n_consts, n_ys;
+  const bool *used; /* by output: carries, then ys */
+  LocId loc;
+} ScanView;
+
+/* Body parameters and results by group. */
+static inline NodeId scan_param(const ScanView *s, uint32_t i) { return ir_region(s->m, s->body)->param.at[i]; }
+static inline NodeId scan_carry_param(const ScanView *s, uint32_t k) { return scan_param(s, 1 + k); }
+static inline NodeId scan_xs_param(const ScanView *s, uint32_t k) { return scan_param(s, 1 + s->n_carry + k); }
+static inline NodeId scan_const_param(const ScanView *s, uint32_t k) {
+  return scan_param(s, 1 + s->n_carry + s->n_xs + k);
+}
+static inline NodeId scan_result(const ScanView *s, uint32_t k) { return ir_region(s->m, s->body)->result.at[k]; }
+/* What a body parameter stands for. */
+typedef enum { PARAM_IV, PARAM_CARRY, PARAM_XS, PARAM_CONST } ScanParam;
+ScanParam scan_param_kind(const ScanView *s, uint32_t index, uint32_t *k);
+
+/* Writes the value of every used output (carries, then ys) in the new region to out; false: leave the scan as it is. */
+typedef bool (*ScanRewrite)(Rebuild *r, const ScanView *s, NodeId *out);
+/* Rebuilds the region with every scan offered to `rewrite`; true when one was rewritten. */
+bool scan_rewrite_region(Module *m, RegionId region, ScanRewrite rewrite);
+
+/* A scan under construction: operands in the outer region, body with its parameters in the same order. */
+typedef struct ScanBuild {
+  Rebuild *outer;
+  const ScanView *of;
+  Rebuild body; /* map: old body node -> new body node */
+  Vec(NodeId) carry, xs, consts;
+} ScanBuild;
+/* Begins with the index parameter; then carries, xs and consts are added in this order, then nodes are copied. */
+ScanBuild scan_build(Rebuild *outer, const ScanView *s);
+NodeId scan_add_carry(ScanBuild *b, NodeId init);
+NodeId scan_add_xs(ScanBuild *b, NodeId xs);
+NodeId scan_add_const(ScanBuild *b, NodeId value); /* the existing parameter when the value was added before */
+/* Adds every carry, xs and const of the old scan and maps its parameters. */
+void scan_keep_operands(ScanBuild *b);
+/* Copies the nodes of the old body that `live` names and that are not mapped yet. */
+void scan_copy_live(ScanBuild *b, const bool *live);
+/* Emits the scan (its body simplified); its outputs are proj of the result. Results must have been added in order. */
+NodeId scan_finish(ScanBuild *b);
+/* Gives up a scan that turned out to have no results. */
+void scan_discard(ScanBuild *b);
+
+/* The rewrites, in the order in which the pass tries them. */
+bool scan_prune(Rebuild *r, const ScanView *s, NodeId *out);
+bool scan_inline(Rebuild *r, const ScanView *s, NodeId *out);
+bool scan_hoist(Rebuild *r, const ScanView *s, NodeId *out);
+bool scan_form_xs(Rebuild *r, const ScanView *s, NodeId *out);
+bool scan_lift_products(Rebuild *r, const ScanView *s, NodeId *out);
+bool scan_stack_products(Rebuild *r, const ScanView *s, NodeId *out);
+
+#endif
