@@ -48,7 +48,7 @@ static uint32_t find_close(const char *s, uint32_t begin, uint32_t end, uint32_t
 static const char *number_format(Parser *p, uint32_t begin, uint32_t end) {
   uint32_t i = begin;
   if (i < end && p->text[i] == '.') i++;
-  while (i < end && i < begin + 3 && p->text[i] >= '0' && p->text[i] <= '9') i++;
+  while (i > begin && i < end && i < begin + 3 && p->text[i] >= '0' && p->text[i] <= '9') i++;
   if (i + 1 != end || !strchr("fegd", p->text[i])) {
     parse_error(p, "E0006", (Span){p->source, begin, end}, "`%.*s` is no number format", (int)(end - begin),
                 p->text + begin);

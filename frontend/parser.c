@@ -123,8 +123,7 @@ Name parse_name(Parser *p, const char *what) {
   }
   TokenKind k = peek(p);
   if (k >= TOK_AND && k <= TOK_NONE)
-    parse_fail(p, "E0117", token_span(p, here(p)), "`%s` is a reserved word and cannot be the name %s",
-               token_kind_text(k), what);
+    parse_fail(p, "E0117", token_span(p, here(p)), "`%s` is a reserved word and cannot be a name", token_kind_text(k));
   else
     fail_expected(p, arena_printf(&p->ast->mem, "the name %s", what));
   return (Name){intern(p, "_", 1), token_span(p, here(p))};
