@@ -2,18 +2,45 @@
 #include "ir/passes/scan.h"
 #include <stdlib.h>
 
-static const ScanRewrite rewrites[] = {scan_inline, scan_prune,         scan_hoist, scan_prune,          scan_form_xs,
-                                       scan_prune,  scan_lift_products, scan_prune, scan_stack_products, scan_prune};
+static const ScanRewrite rewrites[] = {
+    scan_inline, scan_prune, scan_hoist, scan_form_xs, scan_prune, scan_lift_products, scan_prune, scan_stack_products,
+};
+
+/* Rewrites may open the way for each other, and for the loops inside the bodies they made. */
+#define MAX_ROUNDS 4
+
+static bool rewrite_region(Module *m, RegionId region) {
+  bool any = false;
+  for (uint32_t round = 0; round < MAX_ROUNDS; round++) {
+    bool changed = false;
+    for (uint32_t k = 0; k < sizeof rewrites / sizeof *rewrites; k++) {
+      if (scan_rewrite_region(m, region, rewrites[k])) changed = true;
+    }
+    if (!changed) break;
+    any = true;
+    pass_simplify_region(m, region, ir_layout_node);
+  }
+  return any;
+}
+
+static bool has_scan(const Module *m, RegionId region) {
+  const Region *r = ir_region(m, region);
+  for (uint32_t n = 0; n < r->node.n; n++) {
+    if (r->node.at[n].op == OP_scan) return true;
+  }
+  return false;
+}
 
 bool pass_loops(Module *m, const PassOptions *o, DiagSink *sink) {
   (void)o, (void)sink;
-  RegionList regions = pass_regions(m);
-  for (uint32_t i = 0; i < regions.n; i++) {
-    for (uint32_t k = 0; k < sizeof rewrites / sizeof *rewrites; k++) {
-      scan_rewrite_region(m, regions.at[i], rewrites[k]);
+  bool changed = true;
+  for (uint32_t round = 0; round < MAX_ROUNDS && changed; round++) {
+    RegionList regions = pass_regions(m);
+    changed = false;
+    for (uint32_t i = 0; i < regions.n; i++) {
+      if (has_scan(m, regions.at[i]) && rewrite_region(m, regions.at[i])) changed = true;
     }
-    pass_simplify_region(m, regions.at[i], ir_simplify_node);
+    vec_free(&regions);
   }
-  vec_free(&regions);
   return true;
 }

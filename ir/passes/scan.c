@@ -81,7 +81,7 @@ static bool **used_outputs(const Module *m, RegionId region) {
 bool scan_rewrite_region(Module *m, RegionId region, ScanRewrite rewrite) {
   uint32_t n = ir_region(m, region)->node.n;
   ScanPass p = {rewrite, used_outputs(m, region), calloc(n + 1, sizeof(NodeId *)), false};
-  RebuildPlan plan = {.rules = ir_simplify_node, .visit = visit, .user = &p};
+  RebuildPlan plan = {.rules = ir_layout_node, .visit = visit, .user = &p};
   pass_rebuild(m, region, &plan);
   for (uint32_t i = 0; i < n; i++) {
     free(p.used[i]);
@@ -104,7 +104,7 @@ ScanBuild scan_build(Rebuild *outer, const ScanView *s) {
   for (uint32_t i = 0; i < n; i++) b.body.map[i] = IR_NONE;
   b.body.b.loc = s->loc;
   b.body.b.local_rules = true;
-  b.body.b.simplify = ir_simplify_node;
+  b.body.b.simplify = ir_layout_node;
   b.body.map[scan_param(s, 0)] = ir_param(&b.body.b, body_type(s, scan_param(s, 0)));
   return b;
 }
@@ -154,7 +154,7 @@ NodeId scan_finish(ScanBuild *b) {
   RegionId body = b->body.b.region;
   free(b->body.map);
   ir_builder_free(&b->body.b);
-  pass_simplify_region(s->m, body, ir_simplify_node);
+  pass_simplify_region(s->m, body, ir_layout_node);
   NodeId scan = ir_scan(&b->outer->b, s->attr.count, s->attr.reverse != 0, b->carry.at, b->carry.n, b->xs.at, b->xs.n,
                         b->consts.at, b->consts.n, body);
   free_operands(b);
