@@ -18,8 +18,9 @@
  *   csv       file         target, label, columns, header,     x [rows, columns] f64, y (target) or label (classes);
  *                          separator                           with none of these: one field per named column
  *   cifar     [folder]                                         x u8[32, 32, 3] as [0,1], label; splits train, test
- *   images    folder       channels                            x u8[h, w, c] as [0,1], label when there are subfolders
- *   text      file         length                              x, y i32[length] (y = x one character later)
+ *   images    folder       channels                            x u8[h, w, c] as [0,1], label when there are
+ *                                                              subfolders; splits train, test when they are folders
+ *   text      file         length                              x, y u8[length] (y = x one character later)
  *
  * Errors are diagnostics: wrong options count as a wrong model file (E0601), unreadable or broken files as
  * EXIT_FILES (E0602 not found, E0603 broken).

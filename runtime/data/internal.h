@@ -125,6 +125,10 @@ typedef struct DataKind {
 } DataKind;
 extern const DataKind data_kinds[];
 extern const uint32_t n_data_kinds;
+/* NULL when there is none of this name. */
+const DataKind *data_kind(const char *name);
+/* Names and types of the options against the row. */
+bool options_check(DataCall *c, const DataKind *kind, const DataOptions *o);
 
 bool idx_open(DataCall *c, const DataOptions *o);
 bool npy_open(DataCall *c, const DataOptions *o);

@@ -1,7 +1,20 @@
 /* Named data sets: dataset("mnist"). Looked for in --data, $SEPPO_DATA and ./data, each holding a folder of the set's
  * name or the files themselves. */
+#include "runtime/data/sets.h"
 #include "runtime/data/idx.h"
 #include <string.h>
+
+/* The first folder among those searched that `has` the set, itself or in a folder of the set's name; NULL if none. */
+static const char *set_folder(DataCall *c, const char *set, bool (*has)(DataCall *, const char *)) {
+  const char *folder[3];
+  uint32_t n = data_folders(c, folder);
+  for (uint32_t i = 0; i < n; i++) {
+    const char *own = arena_printf(&c->d->mem, "%s/%s", folder[i], set);
+    if (has(c, own)) return own;
+    if (has(c, folder[i])) return folder[i];
+  }
+  return NULL;
+}
 
 /* ---------------------------------------------------------------- MNIST */
 
@@ -64,18 +77,6 @@ static bool mnist_from(DataCall *c, const DataOptions *o, const char *folder) {
   return source_shape(c, o, "x") && source_scale(c, o, "x", unit);
 }
 
-/* The first folder among those searched that `has` the set, itself or in a folder of the set's name; NULL if none. */
-static const char *set_folder(DataCall *c, const char *set, bool (*has)(DataCall *, const char *)) {
-  const char *folder[3];
-  uint32_t n = data_folders(c, folder);
-  for (uint32_t i = 0; i < n; i++) {
-    const char *own = arena_printf(&c->d->mem, "%s/%s", folder[i], set);
-    if (has(c, own)) return own;
-    if (has(c, folder[i])) return folder[i];
-  }
-  return NULL;
-}
-
 bool mnist_open(DataCall *c, const DataOptions *o) {
   const char *named = option_string(o, NULL, NULL);
   if (named) {
@@ -93,14 +94,23 @@ bool mnist_open(DataCall *c, const DataOptions *o) {
   return digits_open(c, o);
 }
 
+/* ---------------------------------------------------------------- CIFAR-10 */
+
+bool cifar_open(DataCall *c, const DataOptions *o) {
+  const char *named = option_string(o, NULL, NULL);
+  const char *folder = named ? file_find(c, named) : set_folder(c, "cifar10", cifar_in);
+  if (folder) return cifar_from(c, o, folder);
+  if (!named) data_missing(c, "no CIFAR-10 files (data_batch_1.bin, ...) in --data, $SEPPO_DATA or ./data");
+  return false;
+}
+
 /* ---------------------------------------------------------------- by name */
 
 typedef struct NamedSet {
-  const char *name;
-  bool (*open)(DataCall *c, const DataOptions *o);
+  const char *name, *kind; /* the row of the table that opens it and knows its options */
 } NamedSet;
 
-static const NamedSet sets[] = {{"mnist", mnist_open}, {"digits", digits_open}};
+static const NamedSet sets[] = {{"mnist", "mnist"}, {"digits", "digits"}, {"cifar10", "cifar"}};
 
 bool dataset_open(DataCall *c, const DataOptions *o) {
   enum { N = sizeof sets / sizeof *sets };
@@ -111,7 +121,8 @@ bool dataset_open(DataCall *c, const DataOptions *o) {
   for (uint32_t i = 0; i < o->n; i++)
     if (&o->at[i] != name) rest[others.n++] = o->at[i]; /* checked: each of the row's options at most once */
   for (uint32_t i = 0; i < N; i++) {
-    if (strcmp(sets[i].name, name->string) == 0) return sets[i].open(c, &others);
+    if (strcmp(sets[i].name, name->string) == 0)
+      return options_check(c, data_kind(sets[i].kind), &others) && data_kind(sets[i].kind)->open(c, &others);
     names[i] = sets[i].name;
   }
   data_misuse(c, name->span, "no data set `%s`", name->string);

@@ -160,15 +160,13 @@ static DataSource *source_new(const char *kind, const DataEnv *env) {
   return d;
 }
 
-static const DataKind *kind_find(const char *name) {
+const DataKind *data_kind(const char *name) {
   for (uint32_t i = 0; i < n_data_kinds; i++)
     if (strcmp(data_kinds[i].name, name) == 0) return &data_kinds[i];
   return NULL;
 }
 
-bool data_is_kind(const char *name) { return kind_find(name) != NULL; }
-
-bool options_check(DataCall *c, const DataKind *kind, const DataOptions *o);
+bool data_is_kind(const char *name) { return data_kind(name) != NULL; }
 
 DataSource *data_open(const char *kind, const DataOption *option, uint32_t n, const DataEnv *env, DiagSink *sink,
                       Span at) {
@@ -176,7 +174,7 @@ DataSource *data_open(const char *kind, const DataOption *option, uint32_t n, co
   if (!d) return NULL;
   DataCall c = {d, sink, at};
   DataOptions o = {option, n};
-  const DataKind *k = kind_find(kind);
+  const DataKind *k = data_kind(kind);
   bool ok = k ? options_check(&c, k, &o) && k->open(&c, &o) : data_misuse(&c, at, "no kind of data `%s`", kind);
   if (ok) return d;
   data_close(d);
