@@ -41,12 +41,12 @@ static void find_wanted(const ScanView *s, Hoist *h) {
   for (uint32_t i = 0; i < body->result.n; i++) h->inside[body->result.at[i]] = true;
   for (NodeId n = body->node.n; n-- > 0;) {
     const Node *node = &body->node.at[n];
-    if (h->inside[n] && is_boundary(s, h, n)) h->any = h->outside[n] = true;
-    bool in = h->inside[n] && !h->outside[n];
+    bool boundary = h->inside[n] && is_boundary(s, h, n);
+    if (boundary) h->any = h->outside[n] = true;
     for (uint32_t i = 0; i < node->n_in; i++) {
       NodeId operand = body->operand.at[node->in + i];
       if (h->outside[n]) h->outside[operand] = true;
-      if (in) h->inside[operand] = true;
+      if (h->inside[n] && !boundary) h->inside[operand] = true;
     }
   }
 }

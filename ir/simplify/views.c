@@ -155,7 +155,8 @@ RULE(slice_slice) {
   for (uint32_t k = 0; k < o.lo.n; k++) {
     step[k] = o.step.v[k] * i.step.v[k];
     lo[k] = i.lo.v[k] + o.lo.v[k] * i.step.v[k];
-    hi[k] = t.dim[k] ? lo[k] + (t.dim[k] - 1) * step[k] + 1 : lo[k];
+    hi[k] = lo[k] + (t.dim[k] - 1) * step[k] + 1;
+    if (t.dim[k] == 0) lo[k] = hi[k] = 0;
   }
   return ir_slice(x->b, operand_of(x->b, x->in[0], 0), lo, hi, step);
 }

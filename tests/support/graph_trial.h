@@ -1,0 +1,20 @@
+/* One comparison of a random graph computed in two ways; shrunk and printed when they disagree. */
+#ifndef SEPPO_TESTS_GRAPH_TRIAL_H
+#define SEPPO_TESTS_GRAPH_TRIAL_H
+
+#include "tests/support/random_graph.h"
+#include <stdio.h>
+
+typedef struct GraphTrial {
+  RandomGraphOptions graph;
+  const char *passes; /* on the side under test; the other is only differentiated */
+  bool discarded;     /* the graph decides nothing: its values hang on rounding */
+  char what[300];     /* how the sides differ */
+} GraphTrial;
+
+/* Makes the graph and compares; true when the sides agree or the sample was discarded. */
+bool graph_trial_run(GraphTrial *t);
+/* Shrinks the failing graph and prints it with what differs. */
+void graph_trial_report(GraphTrial *t, FILE *out);
+
+#endif
