@@ -214,10 +214,8 @@ RULE(slice_pad) {
 }
 
 RULE(pad_nothing) {
-  Attr a = *x->attr;
-  if (!same_type_as_operand(x)) return IR_NONE;
-  for (uint32_t i = 0; i < a.lo.n; i++) {
-    if (a.lo.v[i] != 0) return IR_NONE;
+  for (uint32_t i = 0; i < x->attr->lo.n; i++) {
+    if (x->attr->lo.v[i] || x->attr->hi.v[i] || x->attr->step.v[i]) return IR_NONE;
   }
   return x->in[0];
 }

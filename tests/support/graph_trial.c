@@ -14,7 +14,8 @@ static bool run_passes(GraphTrial *t, Module *m, const char *names) {
 
 /* The reference side of the trial. */
 static ReferenceStatus reference(GraphTrial *t, Module *m, GraphReference *ref) {
-  ReferenceStatus status = graph_reference(m, &m->task.at[0].step, t->graph.seed, 1e-11, false, ref);
+  bool f32 = t->graph.dtype == DT_F32;
+  ReferenceStatus status = graph_reference(m, &m->task.at[0].step, t->graph.seed, f32 ? 0x1p-24 : 0x1p-52, f32, ref);
   t->discarded = status == REFERENCE_DISCARDED;
   if (status == REFERENCE_FAILED) snprintf(t->what, sizeof t->what, "the evaluator failed");
   return status;
@@ -22,7 +23,8 @@ static ReferenceStatus reference(GraphTrial *t, Module *m, GraphReference *ref) 
 
 static bool same_values(GraphTrial *t, const Module *m, GraphReference *ref, const Module *other) {
   Value *out = arena_array(&ref->mem, Value, ref->n + 1);
-  if (!eval_region(other, other->task.at[0].step.region, ref->in, out, NULL, &ref->mem)) {
+  EvalOptions o = {.round_f32 = t->graph.dtype == DT_F32};
+  if (!eval_region(other, other->task.at[0].step.region, ref->in, out, &o, &ref->mem)) {
     snprintf(t->what, sizeof t->what, "after %s the evaluator failed", t->passes);
     return false;
   }
