@@ -2,9 +2,9 @@
 #ifndef SEPPO_IR_CODES_H
 #define SEPPO_IR_CODES_H
 
-#define CODE_SHAPE "E0401" /* operands whose shapes do not fit */
-#define CODE_DTYPE "E0402" /* operands whose dtypes do not fit */
-#define CODE_ATTR "E0403"  /* an axis, extent or range that is out of bounds */
+#define CODE_SHAPE "E0301" /* operands whose shapes do not fit */
+#define CODE_DTYPE "E0303" /* operands whose dtypes do not fit */
+#define CODE_ATTR "E0314"  /* an axis, extent or range that is out of bounds */
 #define CODE_IR_TEXT "E0801"
 #define CODE_IR_VERIFY "E0802"
 

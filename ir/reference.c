@@ -1,5 +1,6 @@
 #include "ir/reference.h"
 #include "ir/text.h"
+#include <ctype.h>
 #include <string.h>
 
 static const struct {
@@ -50,18 +51,23 @@ static void put_form(StrBuf *b, const OpInfo *o) {
   sb_puts(b, *o->attrs ? "}\n\n" : "\n\n");
 }
 
+static const char *derivative_of(const OpInfo *o) {
+  if (o->vjp) return "has a derivative rule";
+  if (o->flags & OPF_NO_DERIVATIVE) return "no derivative";
+  return o->flags & OPF_PSEUDO ? NULL : "differentiated by a rule of its own in the pass";
+}
+
+/* The flags as one sentence. */
 static void put_flags(StrBuf *b, const OpInfo *o) {
-  const char *separator = "";
+  size_t begin = b->n;
+  const char *separator = "", *derivative = derivative_of(o);
   for (size_t i = 0; i < sizeof flag_row / sizeof *flag_row; i++) {
     if (!(o->flags & flag_row[i].flag)) continue;
     sb_printf(b, "%s%s", separator, flag_row[i].meaning);
     separator = "; ";
   }
-  const char *derivative = o->vjp                         ? "has a derivative rule"
-                           : o->flags & OPF_NO_DERIVATIVE ? "no derivative"
-                           : o->flags & OPF_PSEUDO        ? NULL
-                                                          : "differentiated by a pass of its own";
   if (derivative) sb_printf(b, "%s%s", separator, derivative);
+  b->s[begin] = (char)toupper((unsigned char)b->s[begin]);
   sb_puts(b, ".\n\n");
 }
 

@@ -140,13 +140,65 @@ static void the_reference_has_every_op(void **state) {
   sb_free(&b);
 }
 
+static char *read_file(const char *path) {
+  FILE *f = fopen(path, "rb");
+  assert_non_null(f);
+  StrBuf b = {0};
+  for (int c; (c = fgetc(f)) != EOF;) sb_putc(&b, (char)c);
+  fclose(f);
+  return sb_take(&b);
+}
+
+/* When this fails: replace the part of docs/ir.md below "## Leaves" by what `seppo ir --reference` prints. */
+static void the_page_holds_the_reference(void **state) {
+  (void)state;
+  StrBuf b = {0};
+  ir_print_reference(&b);
+  char *page = read_file("docs/ir.md"), *ops = strstr(page, "\n## Leaves");
+  assert_non_null(ops);
+  assert_string_equal(ops + 1, b.s);
+  sb_free(&b);
+  free(page);
+}
+
+/* The lines of the page's first example, without their indentation. */
+static char *page_example(const char *page) {
+  StrBuf b = {0};
+  const char *p = strstr(page, "## A module\n\n");
+  for (p = p ? p + 13 : ""; *p == '\n' || !strncmp(p, "    ", 4); p += strcspn(p, "\n") + 1) {
+    const char *line = *p == '\n' ? p : p + 4;
+    sb_write(&b, line, strcspn(line, "\n") + 1);
+  }
+  b.n--; /* the blank line that ends the example */
+  b.s[b.n] = 0;
+  return sb_take(&b);
+}
+
+static void the_page_s_example_reads(void **state) {
+  (void)state;
+  char *page = read_file("docs/ir.md"), *example = page_example(page);
+  SourceMap sources = {0};
+  Module *x = ir_parse(&sources, source_add(&sources, "docs/ir.md", example, strlen(example), false), &sink);
+  if (!x) diag_print(&sink, &sources, DIAG_HUMAN, false, stderr);
+  assert_non_null(x);
+  assert_true(ir_verify(x, &sink));
+  StrBuf b = {0};
+  ir_print(x, IR_NONE, &b);
+  assert_string_equal(b.s, example);
+  sb_free(&b);
+  ir_module_free(x);
+  source_map_free(&sources);
+  free(example);
+  free(page);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(dot_marks_inputs_outputs_and_loops),
-      TEST(json_says_what_the_text_says),
-      cmocka_unit_test(the_reference_has_every_op),
+      TEST(dot_marks_inputs_outputs_and_loops),     TEST(json_says_what_the_text_says),
+      cmocka_unit_test(the_reference_has_every_op), cmocka_unit_test(the_page_holds_the_reference),
+      cmocka_unit_test(the_page_s_example_reads),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
