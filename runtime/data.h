@@ -133,8 +133,8 @@ DataSource *data_memory(const char *kind, const DataTensor *tensor, uint32_t n, 
 DataSource *data_divide(DataSource *d, const char *const *name, const double *fraction, uint32_t n, uint64_t seed,
                         DiagSink *sink, Span at);
 
-/* Fetches the MNIST files into `dir` through curl, checks their digests, leaves what is there and right alone.
- * Progress on `out`. Returns an exit status. */
+/* Fetches the files of a named set ("mnist") into DIR/SET through the program curl and compares their digests; files
+ * that are there and right are left alone. Progress on `out`. Returns an exit status. */
 int data_fetch(const char *set, const char *dir, FILE *out, DiagSink *sink);
 
 #endif
