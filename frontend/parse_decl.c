@@ -88,7 +88,7 @@ void parse_cell(Parser *p, Stmt *s) {
   s->random_init = peek(p) == TOK_TILDE;
   if (peek(p) != TOK_TILDE && peek(p) != TOK_ASSIGN) {
     bool told = parse_fail(p, "E0123", span_from(p, s->word.begin), "`%s` has no first value", s->name.text);
-    if (told) diag_hint(p->sink, "`~ glorot` draws it, `= 0` sets it exactly");
+    if (told) diag_hint(p->sink, "%s", *word == 'p' ? "`~ glorot` draws it, `= 0` sets it exactly" : "`= 0` sets it");
     return;
   }
   take(p);

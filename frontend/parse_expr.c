@@ -334,6 +334,20 @@ static Expr *no_expression(Parser *p) {
   return e;
 }
 
+/* The next line is a statement of its own: the one before it ends in an operator without an operand. */
+static bool next_statement(const Parser *p) {
+  const Token *t = here(p);
+  TokenKind after = peek_at(p, 1);
+  return t->line_start && t->column <= p->column && is_statement_word(p, t) &&
+         (after == TOK_NAME || after == TOK_STRING || after == TOK_INTEGER) && !(t + 1)->line_start;
+}
+
+static Expr *missing_operand(Parser *p) {
+  uint32_t end = last_end(p);
+  parse_fail(p, "E0101", (Span){p->source, end, end}, "expected an expression, found the end of the line");
+  return new_expr(p, EXPR_NONE, end);
+}
+
 /* primary := number | string | 'true' | 'false' | 'none' | name | list | '(' .. ')' | generate */
 static Expr *primary(Parser *p) {
   switch (peek(p)) {
@@ -346,6 +360,7 @@ static Expr *primary(Parser *p) {
   case TOK_LBRACKET: return list(p);
   case TOK_LPAREN: return parenthesised(p);
   case TOK_NAME:
+    if (next_statement(p)) return missing_operand(p);
     if (!is_foreign_value(p)) return name(p);
     if (parse_fail(p, "E0111", token_span(p, here(p)), "`%s` is not part of the language", make_name(p, here(p)).text))
       hint_foreign_value(p, here(p));
@@ -514,7 +529,10 @@ static Expr *lambda(Parser *p) {
 
 static Expr *loop(Parser *p) {
   Expr *e = new_expr(p, EXPR_LOOP, here(p)->begin);
+  uint32_t place = p->place;
+  if (place & IN_FILE) p->place = IN_FN; /* its body computes; it declares nothing of the file */
   e->loop = parse_loop(p);
+  p->place = place;
   return done(p, e);
 }
 

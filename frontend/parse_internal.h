@@ -39,6 +39,8 @@ typedef struct Parser {
   uint32_t column;         /* of the statement being read, for recovery */
   uint32_t place;          /* Place bits of the block being read */
   Token opener;            /* the word that opened the block being read */
+  bool in_string;          /* reading an expression inserted in a string */
+  Vec(uint32_t) spoilt;    /* offsets of the lexer's errors */
   Vec(const char *) names; /* interned: open-addressed in `slot` */
   Vec(uint32_t) slot;
 } Parser;
@@ -132,5 +134,9 @@ StmtParser parse_update_fn;
 
 /* After an error at a statement's first word: what the writer may have meant (words of other languages, slips). */
 void hint_statement(Parser *p, const Token *word);
+/* After an error at a token that goes on where a statement should end. */
+void hint_end_of_statement(Parser *p);
+/* "did you mean `using`?" when the next token is nearly that word; false when it is not. */
+bool hint_word(Parser *p, const char *word);
 
 #endif

@@ -81,6 +81,7 @@ static const struct {
 
 /* "in a train, in a task or in an `every` or `at` block" */
 static const char *place_list(Parser *p, uint32_t places) {
+  if ((places & BODY) == BODY) return "in the body of a function, layer, model or task";
   const char *s = "";
   uint32_t n = 0, total = (uint32_t)__builtin_popcount(places);
   for (size_t i = 0; i < sizeof place_names / sizeof *place_names; i++) {
@@ -140,20 +141,40 @@ static void assignment(Parser *p, Stmt *s) {
     diag_hint(p->sink, "name a value of the file with `let %s = ..`", s->target[0].name.text);
 }
 
+/* Whether a `=` stands at the top level of the rest of the line: an assignment to something else than a name. */
+static const Token *assigned_sign(const Parser *p) {
+  int32_t depth = 0;
+  for (const Token *t = here(p) + 1; t->kind != TOK_END && !t->line_start; t++) {
+    depth += t->kind == TOK_LPAREN || t->kind == TOK_LBRACKET || t->kind == TOK_LBRACE;
+    depth -= t->kind == TOK_RPAREN || t->kind == TOK_RBRACKET || t->kind == TOK_RBRACE;
+    if (depth < 0 || t->kind == TOK_SEMICOLON) break;
+    if (depth == 0 && t->kind == TOK_ASSIGN) return t;
+  }
+  return NULL;
+}
+
+/* Whether what follows the first word goes on as an expression does. */
+static bool is_expression(const Parser *p, const Token *t) {
+  TokenKind after = peek_at(p, 1);
+  return after == TOK_LPAREN || (after >= TOK_DOTDOT && after <= TOK_AT) || t->kind != TOK_NAME ||
+         (here(p) + 1)->line_start || after == TOK_RBRACE || after == TOK_SEMICOLON || after == TOK_END;
+}
+
 /* A first word that is neither a statement's nor assigned to. */
 static void no_statement(Parser *p, const Token *t) {
-  TokenKind after = peek_at(p, 1);
-  bool call = after == TOK_LPAREN || after == TOK_DOT || (after >= TOK_DOTDOT && after <= TOK_AT) ||
-              t->kind != TOK_NAME || p->tokens.token.at[p->at + 1].line_start || after == TOK_RBRACE ||
-              after == TOK_SEMICOLON || after == TOK_END;
-  if (t->kind != TOK_NAME)
-    parse_fail(p, "E0104", token_span(p, t), "expected a statement, found %s", describe(p));
-  else if (call)
-    parse_fail(p, "E0104", token_span(p, t), "an expression alone is no statement");
+  const Token *sign = t->kind == TOK_NAME && is_expression(p, t) ? assigned_sign(p) : NULL;
+  bool told = false;
+  if (sign)
+    parse_fail(p, "E0109", (Span){p->source, t->begin, (sign - 1)->end},
+               "only a name or an indexed name can be assigned to");
+  else if (t->kind != TOK_NAME)
+    told = parse_fail(p, "E0104", token_span(p, t), "expected a statement, found %s", describe(p));
+  else if (is_expression(p, t))
+    told = parse_fail(p, "E0104", token_span(p, t), "an expression alone is no statement");
   else
-    parse_fail(p, "E0105", token_span(p, t), "no statement begins with `%.*s`", (int)(t->end - t->begin),
-               p->text + t->begin);
-  hint_statement(p, t);
+    told = parse_fail(p, "E0105", token_span(p, t), "no statement begins with `%.*s`", (int)(t->end - t->begin),
+                      p->text + t->begin);
+  if (told) hint_statement(p, t);
 }
 
 static bool is_assignment(const Parser *p, const StmtRow *row) {

@@ -62,6 +62,7 @@ static Expr *parse_range(Parser *p, uint32_t begin, uint32_t end) {
   Parser saved = *p;
   p->tokens = (TokenList){0};
   p->at = p->newline = 0;
+  p->in_string = true;
   p->brackets = 1; /* line ends mean nothing here */
   lex(p->sources, p->source, begin, end, &p->tokens, p->sink);
   for (uint32_t i = 0; i < p->tokens.token.n; i++) p->tokens.token.at[i].column = saved.column + 1;
@@ -69,6 +70,7 @@ static Expr *parse_range(Parser *p, uint32_t begin, uint32_t end) {
   if (peek(p) != TOK_END) parse_fail(p, "E0006", token_span(p, here(p)), "expected `}` or `:` here");
   token_list_free(&p->tokens);
   p->tokens = saved.tokens;
+  p->in_string = saved.in_string;
   p->at = saved.at;
   p->newline = saved.newline;
   p->brackets = saved.brackets;

@@ -41,7 +41,9 @@ static Expr **expr_list(Parser *p, uint32_t *n) {
 static Expr *using_clause(Parser *p, uint32_t begin) {
   if (accept_word(p, "using")) return parse_expr(p);
   const char *found = describe(p);
-  if (parse_fail(p, "E0113", span_from(p, begin), "this statement does not say with which optimizer (found %s)", found))
+  if (parse_fail(p, "E0113", span_from(p, begin), "this statement does not say with which optimizer, found %s",
+                 found) &&
+      !hint_word(p, "using"))
     diag_hint(p->sink, "end it with `using adam(1e-3)` or another optimizer");
   return NULL;
 }
@@ -104,7 +106,7 @@ static Output output(Parser *p, const char *word) {
     o.value->span = o.name.span;
     o.value->name = o.name;
   } else if (parse_fail(p, "E0119", token_span(p, here(p)), "`%s` needs a name for the value", word))
-    diag_hint(p->sink, "%s loss = ..", word);
+    diag_hint(p->sink, "%s %s", word, *word == 'l' || word[2] == 'p' ? "loss = .." : "x = .., y = ..");
   return o;
 }
 

@@ -71,6 +71,7 @@ Span span_from(const Parser *p, uint32_t begin) {
 
 const char *describe(Parser *p) {
   const Token *t = here(p);
+  if (t->kind == TOK_END && p->in_string) return "the end of the inserted expression";
   if (t->kind == TOK_END || line_ended(p)) return token_kind_name(t->kind == TOK_END ? TOK_END : TOK_NEWLINE);
   if (t->kind == TOK_STRING) return token_kind_name(TOK_STRING);
   return arena_printf(&p->ast->mem, "`%.*s`", (int)(t->end - t->begin), p->text + t->begin);
@@ -131,7 +132,18 @@ Name parse_name(Parser *p, const char *what) {
 
 /* ---------------------------------------------------------------- errors */
 
+/* Whether the lexer found fault with the line of `at`: what the parser says of that line would follow from it. */
+static bool line_is_spoilt(const Parser *p, uint32_t at) {
+  for (uint32_t i = 0; i < p->spoilt.n; i++) {
+    uint32_t a = p->spoilt.at[i], b = at;
+    if (a > b) a = at, b = p->spoilt.at[i];
+    if (!memchr(p->text + a, '\n', b - a)) return true;
+  }
+  return false;
+}
+
 static bool report(Parser *p, const char *code, Span at, const char *fmt, va_list ap) {
+  if (line_is_spoilt(p, at.begin)) return false;
   char message[512];
   vsnprintf(message, sizeof message, fmt, ap);
   diag_error(p->sink, code, at, "%s", message);
@@ -142,18 +154,19 @@ bool parse_fail(Parser *p, const char *code, Span at, const char *fmt, ...) {
   if (p->panic) return false;
   va_list ap;
   va_start(ap, fmt);
-  report(p, code, at, fmt, ap);
+  bool told = report(p, code, at, fmt, ap);
   va_end(ap);
-  return p->panic = true;
+  p->panic = true;
+  return told;
 }
 
 bool parse_error(Parser *p, const char *code, Span at, const char *fmt, ...) {
   if (p->panic) return false;
   va_list ap;
   va_start(ap, fmt);
-  report(p, code, at, fmt, ap);
+  bool told = report(p, code, at, fmt, ap);
   va_end(ap);
-  return true;
+  return told;
 }
 
 /* Where to point when something is missing: the next token, or just behind the last one when the line is over. */
@@ -326,13 +339,8 @@ static void end_of_statement(Parser *p) {
     return;
   }
   const char *found = describe(p);
-  parse_fail(p, "E0107", token_span(p, here(p)), "expected the end of the statement, found %s", found);
-  if (k == TOK_ASSIGN)
-    diag_hint(p->sink, "only a name or an indexed name can be assigned to");
-  else if (k == TOK_LBRACE)
-    diag_hint(p->sink, "a block follows only the words that take one");
-  else
-    diag_hint(p->sink, "two statements on one line are separated by `;`");
+  if (!parse_fail(p, "E0107", token_span(p, here(p)), "expected the end of the statement, found %s", found)) return;
+  hint_end_of_statement(p);
 }
 
 void parse_statements(Parser *p, Block *b, bool file) {
@@ -361,6 +369,32 @@ void parse_statements(Parser *p, Block *b, bool file) {
 
 /* ---------------------------------------------------------------- entry */
 
+typedef struct DiagGroup {
+  uint32_t at, first, n; /* offset in the source; entries of the sink: a diagnostic and its notes */
+} DiagGroup;
+
+static int by_place(const void *a, const void *b) {
+  const DiagGroup *x = a, *y = b;
+  if (x->at != y->at) return x->at < y->at ? -1 : 1;
+  return x->first < y->first ? -1 : 1;
+}
+
+/* Puts the entries from `first` on, the lexer's before the parser's, into the order of the text. */
+static void sort_diagnostics(DiagSink *sink, uint32_t first) {
+  Vec(DiagGroup) groups = {0};
+  Vec(Diag) sorted = {0};
+  for (uint32_t i = first; i < sink->diag.n; i += 1 + sink->diag.at[i].n_notes) {
+    DiagGroup g = {sink->diag.at[i].span.begin, i, 1 + sink->diag.at[i].n_notes};
+    vec_push(&groups, g);
+  }
+  if (groups.n > 1) qsort(groups.at, groups.n, sizeof *groups.at, by_place);
+  for (uint32_t i = 0; i < groups.n; i++)
+    for (uint32_t k = 0; k < groups.at[i].n; k++) vec_push(&sorted, sink->diag.at[groups.at[i].first + k]);
+  if (sorted.n) memcpy(sink->diag.at + first, sorted.at, sorted.n * sizeof *sorted.at);
+  vec_free(&groups);
+  vec_free(&sorted);
+}
+
 Ast *parse_source(const SourceMap *sources, uint32_t source, DiagSink *sink) {
   const Source *src = &sources->source.at[source];
   const char *nul = memchr(src->text, 0, src->length);
@@ -373,14 +407,18 @@ Ast *parse_source(const SourceMap *sources, uint32_t source, DiagSink *sink) {
   Ast *ast = arena_new(&mem, Ast);
   ast->mem = mem;
   ast->source = source;
+  uint32_t first = sink->diag.n;
   Parser p = {.ast = ast, .sources = sources, .text = src->text, .source = source, .sink = sink, .place = IN_FILE};
   lex(sources, source, 0, src->length, &p.tokens, sink);
+  for (uint32_t i = first; i < sink->diag.n; i++) vec_push(&p.spoilt, sink->diag.at[i].span.begin);
   parse_statements(&p, &ast->file, true);
+  sort_diagnostics(sink, first);
   ast->file.span = (Span){source, 0, src->length};
   ast->comment = finish(&p, p.tokens.comment, &ast->n_comments);
   token_list_free(&p.tokens);
   vec_free(&p.names);
   vec_free(&p.slot);
+  vec_free(&p.spoilt);
   return ast;
 }
 

@@ -126,6 +126,12 @@ static void interpolates(void **state) {
   drop(&r);
 }
 
+static bool reports(const DiagSink *sink, const char *code) {
+  for (uint32_t i = 0; i < sink->diag.n; i++)
+    if (sink->diag.at[i].code && !strcmp(sink->diag.at[i].code, code)) return true;
+  return false;
+}
+
 static void deep_nesting_is_an_error(void **state) {
   (void)state;
   enum { N = 20000 };
@@ -136,8 +142,7 @@ static void deep_nesting_is_an_error(void **state) {
     char *end = text + strlen(text);
     for (int i = 0; i < N; i++) end = stpcpy(end, units[u]);
     Parsed r = parse(text, (size_t)(end - text));
-    assert_true(r.sink.n_errors > 0);
-    assert_string_equal(r.sink.diag.at[0].code, "E0116");
+    assert_true(reports(&r.sink, "E0116"));
     drop(&r);
   }
   free(text);

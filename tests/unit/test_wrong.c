@@ -1,0 +1,73 @@
+/* Broken model files and their messages: tests/golden/wrong/NAME.sep gets exactly NAME.txt.
+ * SEPPO_UPDATE_GOLDEN=1 build/test_wrong writes the .txt files anew: read the difference before committing it. */
+#include "frontend/parser.h"
+#include <glob.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static char *read_all(const char *path) {
+  FILE *f = fopen(path, "rb");
+  if (!f) return NULL;
+  char *text = calloc(1, 1 << 16);
+  size_t n = fread(text, 1, (1 << 16) - 1, f);
+  fclose(f);
+  text[n] = 0;
+  return text;
+}
+
+static void write_all(const char *path, const char *text) {
+  FILE *f = fopen(path, "wb");
+  assert_non_null(f);
+  fputs(text, f);
+  fclose(f);
+}
+
+/* What a user reads who runs the file. */
+static char *messages(const char *name, const char *text) {
+  SourceMap sources = {0};
+  DiagSink sink = {0};
+  Ast *ast = parse_source(&sources, source_add(&sources, name, text, strlen(text), false), &sink);
+  char *out = NULL;
+  size_t n = 0;
+  FILE *f = open_memstream(&out, &n);
+  diag_print(&sink, &sources, DIAG_HUMAN, false, f);
+  fclose(f);
+  ast_free(ast);
+  diag_sink_free(&sink);
+  source_map_free(&sources);
+  return out;
+}
+
+static bool check(const char *path) {
+  char golden[512];
+  snprintf(golden, sizeof golden, "%.*s.txt", (int)(strlen(path) - 4), path);
+  char *text = read_all(path), *found = messages(strrchr(path, '/') + 1, text), *expected = read_all(golden);
+  if (getenv("SEPPO_UPDATE_GOLDEN"))
+    write_all(golden, found);
+  else if (!expected || strcmp(found, expected) != 0)
+    fprintf(stderr, "%s: expected\n%s\nfound\n%s\n", path, expected ? expected : "(no .txt)", found);
+  bool same = expected && !strcmp(found, expected) && *found;
+  free(text);
+  free(found);
+  free(expected);
+  return same || getenv("SEPPO_UPDATE_GOLDEN");
+}
+
+static void broken_files_get_their_messages(void **state) {
+  (void)state;
+  glob_t g;
+  assert_int_equal(glob("tests/golden/wrong/*.sep", 0, NULL, &g), 0);
+  uint32_t failed = 0;
+  for (size_t i = 0; i < g.gl_pathc; i++) failed += !check(g.gl_pathv[i]);
+  globfree(&g);
+  assert_int_equal(failed, 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(broken_files_get_their_messages)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
