@@ -1,5 +1,6 @@
 /* The backward walk over one region: sums of cotangents in order of consumers, one derivative rule a node. */
 #include "ir/autodiff_internal.h"
+#include "ir/codes.h"
 #include <stdlib.h>
 
 static void *array(size_t n, size_t size) {
@@ -16,12 +17,7 @@ bool diff_is_float(const Module *m, TypeId t) {
 void diff_error(Diff *d, LocId at, const char *message, const char *hint) {
   d->failed = true;
   if (!d->sink) return;
-  const Loc *l = ir_loc_get(d->m, at);
-  diag_error(d->sink, "E0404", l->span, "%s", message);
-  for (; l->inlined_at != IR_NONE;) {
-    l = ir_loc_get(d->m, l->inlined_at);
-    diag_note(d->sink, l->span, "called from here");
-  }
+  ir_error(d->m, d->sink, at, CODE_DERIVATIVE, "%s", message);
   if (hint) diag_hint(d->sink, "%s", hint);
 }
 

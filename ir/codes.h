@@ -2,9 +2,10 @@
 #ifndef SEPPO_IR_CODES_H
 #define SEPPO_IR_CODES_H
 
-#define CODE_SHAPE "E0301" /* operands whose shapes do not fit */
-#define CODE_DTYPE "E0303" /* operands whose dtypes do not fit */
-#define CODE_ATTR "E0314"  /* an axis, extent or range that is out of bounds */
+#define CODE_SHAPE "E0301"      /* operands whose shapes do not fit */
+#define CODE_DTYPE "E0303"      /* operands whose dtypes do not fit */
+#define CODE_ATTR "E0314"       /* an axis, extent or range that is out of bounds */
+#define CODE_DERIVATIVE "E0520" /* a loop that a derivative cannot run through */
 #define CODE_IR_TEXT "E0801"
 #define CODE_IR_VERIFY "E0802"
 

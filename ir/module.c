@@ -1,6 +1,7 @@
 /* The module's tables: interned types, attributes, constants and locations. */
 #include "ir/attr.h"
 #include "ir/hash.h"
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -242,4 +243,19 @@ LocId ir_loc(Module *m, Loc loc) {
 const Loc *ir_loc_get(const Module *m, LocId l) {
   static const Loc none = {{SOURCE_NONE, 0, 0}, IR_NONE, ORIGIN_SOURCE, 0};
   return l == IR_NONE || l >= m->tables->loc.n ? &none : m->tables->loc.at[l];
+}
+
+void ir_error(const Module *m, DiagSink *sink, LocId at, const char *code, const char *fmt, ...) {
+  StrBuf b = {0};
+  va_list ap;
+  va_start(ap, fmt);
+  sb_vprintf(&b, fmt, ap);
+  va_end(ap);
+  const Loc *l = ir_loc_get(m, at);
+  diag_error(sink, code, l->span, "%s", b.s);
+  while (l->inlined_at != IR_NONE) {
+    l = ir_loc_get(m, l->inlined_at);
+    diag_note(sink, l->span, "called from here");
+  }
+  sb_free(&b);
 }

@@ -23,7 +23,7 @@ __attribute__((format(printf, 3, 4))) static bool broken(Verifier *v, LocId loc,
   va_start(ap, fmt);
   sb_vprintf(&b, fmt, ap);
   va_end(ap);
-  diag_error(v->sink, CODE_IR_VERIFY, ir_loc_get(v->m, loc)->span, "%s", b.s);
+  ir_error(v->m, v->sink, loc, CODE_IR_VERIFY, "%s", b.s);
   sb_free(&b);
   return v->ok = false;
 }

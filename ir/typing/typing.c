@@ -13,12 +13,7 @@ TypeId type_fail(TypeQuery *q, const char *code, const char *fmt, ...) {
     fprintf(stderr, "seppo: internal error: %s in %s\n", text.s, call_text(q, true));
     abort();
   }
-  const Loc *l = ir_loc_get(b->m, b->loc);
-  diag_error(b->sink, code, l->span, "%s", text.s);
-  while (l->inlined_at != IR_NONE) {
-    l = ir_loc_get(b->m, l->inlined_at);
-    diag_note(b->sink, l->span, "called from here");
-  }
+  ir_error(b->m, b->sink, b->loc, code, "%s", text.s);
   sb_free(&text);
   return IR_NONE;
 }
