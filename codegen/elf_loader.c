@@ -38,7 +38,7 @@ typedef struct Linker {
   Object *object;
   uint32_t n;
   uint8_t *base;
-  uint64_t size, code_end; /* bytes in all; bytes of the executable part, which comes first */
+  uint64_t size, code_end, constants_end; /* bytes in all; where the executable and the read-only part end */
   Code *code;
   const char *error;
 } Linker;
@@ -103,13 +103,13 @@ static bool loaded_section(const Elf64_Shdr *s) {
   return (s->sh_flags & SHF_ALLOC) && (s->sh_type == SHT_PROGBITS || s->sh_type == SHT_NOBITS);
 }
 
-/* Gives every loaded section of one kind (code or data) its offset in the mapping. */
-static void place_sections(Linker *l, bool code) {
+/* Gives every loaded section with these flags (of SHF_EXECINSTR and SHF_WRITE) its offset in the mapping. */
+static void place_sections(Linker *l, uint64_t flags) {
   for (uint32_t k = 0; k < l->n; k++) {
     Object *o = &l->object[k];
     for (uint32_t i = 0; i < o->n_sections; i++) {
       const Elf64_Shdr *s = &o->section[i];
-      if (!loaded_section(s) || !!(s->sh_flags & SHF_EXECINSTR) != code) continue;
+      if (!loaded_section(s) || (s->sh_flags & (SHF_EXECINSTR | SHF_WRITE)) != flags) continue;
       l->size = align_up(l->size, s->sh_addralign > 1 ? s->sh_addralign : 1);
       o->place[i] = l->size;
       l->size += s->sh_size;
@@ -237,12 +237,16 @@ static bool apply(Linker *l, Object *o, const Elf64_Shdr *target, uint64_t place
   return true;
 }
 
+/* Code, then constants and the GOT, then variables, each on pages of its own. */
 static bool lay_out(Linker *l) {
-  place_sections(l, true);
-  l->size = l->code_end = align_up(l->size, (uint64_t)sysconf(_SC_PAGESIZE));
-  place_sections(l, false);
+  const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+  place_sections(l, SHF_EXECINSTR);
+  l->size = l->code_end = align_up(l->size, page);
+  place_sections(l, 0);
   if (!each_relocation(l, reserve_got)) return false;
-  l->size = align_up(l->size + 1, (uint64_t)sysconf(_SC_PAGESIZE));
+  l->size = l->constants_end = align_up(l->size, page);
+  place_sections(l, SHF_WRITE);
+  l->size = align_up(l->size + 1, page);
   if (l->size > (1u << 30)) return fail(l, "objects too large");
   l->base = mmap(NULL, l->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (l->base == MAP_FAILED) return l->base = NULL, fail(l, "no memory for machine code");
@@ -279,7 +283,8 @@ static bool link_all(Linker *l, const CodeObject *object) {
   copy_sections(l);
   if (!collect_symbols(l) || !each_relocation(l, apply)) return false;
   if (l->code_end && mprotect(l->base, l->code_end, PROT_READ | PROT_EXEC)) return fail(l, "no executable memory");
-  if (mprotect(l->base + l->code_end, l->size - l->code_end, PROT_READ)) return fail(l, "no read-only memory");
+  if (l->constants_end > l->code_end && mprotect(l->base + l->code_end, l->constants_end - l->code_end, PROT_READ))
+    return fail(l, "no read-only memory");
   return true;
 }
 

@@ -1,7 +1,8 @@
 /* Loads x86-64 ELF relocatable objects, as LLVM emits them, into executable memory.
  *
  * All objects of one call are laid out in one anonymous mapping and linked with each other, so a step function may
- * call a kernel of another object directly. The mapping is written first and made executable afterwards (never both).
+ * call a kernel of another object directly. Code is written first and made executable afterwards (never both); only
+ * sections of variables stay writable.
  * Nothing is trusted: every offset of the file is checked, and an undefined symbol that no object defines is an error.
  */
 #ifndef SEPPO_CODEGEN_ELF_LOADER_H

@@ -56,10 +56,6 @@ void k_program_free(KProgram *p) {
   free(p);
 }
 
-void k_micro_symbol(const KMicro *m, char out[32]) {
-  snprintf(out, 32, "mk_%s_%ux%u%s", ir_dtype_name(m->dtype), m->mr, m->nv, m->accumulate ? "_acc" : "");
-}
-
 /* ---------------------------------------------------------------- printing kernels */
 
 static void print_addr(const KKernel *k, uint32_t addr, StrBuf *out) {
