@@ -150,9 +150,10 @@ static NodeId expand_loop(Frame *f, const Node *loop, NodeId *operand) {
     had[i] = in.n;
     frame_end(&inner);
   }
-  if (body[1] != IR_NONE) add_params(d->m, body[0], f, in.at + had[0], in.n - had[0]);
+  if (body[1] != IR_NONE && !d->failed) add_params(d->m, body[0], f, in.at + had[0], in.n - had[0]);
   attr.n_consts += in.n - loop->n_in;
-  NodeId made = ir_emit_region(&f->b, (Op)loop->op, in.at, in.n, &attr, body[0], body[1]);
+  NodeId made = IR_NONE;
+  if (!d->failed) made = ir_emit_region(&f->b, (Op)loop->op, in.at, in.n, &attr, body[0], body[1]);
   vec_free(&in);
   return made;
 }
