@@ -90,14 +90,16 @@ static void draw_const(Dot *d, uint32_t frame, NodeId id, const Node *n) {
 
 static void draw_attrs(Dot *d, const Node *n) {
   const Attr *a = ir_attr_get(d->m, n->attr);
+  const char *separator = "\\n";
   for (const char *s = op_table[n->op].attrs; *s;) {
     size_t length = strcspn(s, " ");
     const AttrField *f = &attr_field[attr_field_by_name(s, length)];
     s += length + strspn(s + length, " ");
     bool said_by_type = f->kind == FIELD_DTYPE || !strcmp(f->name, "shape") || f->kind == FIELD_COUNT;
     if (said_by_type || (f->optional && attr_is_zero(a, f))) continue;
-    sb_puts(d->b, "\\n");
+    sb_puts(d->b, separator);
     text_attr_field(d->b, a, f);
+    separator = ", ";
   }
 }
 
