@@ -3,7 +3,8 @@
 #include <stdlib.h>
 
 static const ScanRewrite rewrites[] = {
-    scan_inline, scan_prune, scan_hoist, scan_form_xs, scan_prune, scan_lift_products, scan_prune, scan_stack_products,
+    scan_inline, scan_prune,         scan_hoist, scan_form_xs,        scan_prune,
+    scan_map,    scan_lift_products, scan_prune, scan_stack_products,
 };
 
 /* Rewrites may open the way for each other, and for the loops inside the bodies they made. */

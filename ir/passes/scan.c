@@ -94,8 +94,6 @@ bool scan_rewrite_region(Module *m, RegionId region, ScanRewrite rewrite) {
 
 /* ---------------------------------------------------------------- building */
 
-static TypeId body_type(const ScanView *s, NodeId n) { return ir_node(s->m, s->body, n)->type; }
-
 ScanBuild scan_build(Rebuild *outer, const ScanView *s) {
   ScanBuild b = {.outer = outer, .of = s};
   RegionId to = ir_region_new(s->m);
@@ -105,7 +103,7 @@ ScanBuild scan_build(Rebuild *outer, const ScanView *s) {
   b.body.b.loc = s->loc;
   b.body.b.local_rules = true;
   b.body.b.simplify = ir_layout_node;
-  b.body.map[scan_param(s, 0)] = ir_param(&b.body.b, body_type(s, scan_param(s, 0)));
+  b.body.map[scan_param(s, 0)] = ir_param(&b.body.b, body_node(s, scan_param(s, 0))->type);
   return b;
 }
 

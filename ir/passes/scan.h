@@ -24,6 +24,19 @@ static inline NodeId scan_const_param(const ScanView *s, uint32_t k) {
   return scan_param(s, 1 + s->n_carry + s->n_xs + k);
 }
 static inline NodeId scan_result(const ScanView *s, uint32_t k) { return ir_region(s->m, s->body)->result.at[k]; }
+static inline const Node *body_node(const ScanView *s, NodeId n) { return ir_node(s->m, s->body, n); }
+static inline NodeId body_operand(const ScanView *s, NodeId n, uint32_t i) {
+  return ir_operands(s->m, s->body, body_node(s, n))[i];
+}
+static inline const Type *body_type(const ScanView *s, NodeId n) { return ir_type_get(s->m, body_node(s, n)->type); }
+/* Axis lists of the stacked form: every axis one further right; with `first` put in front. */
+static inline void axes_shift(IntList *list) {
+  for (uint32_t i = 0; i < list->n; i++) list->v[i]++;
+}
+static inline void list_prepend(IntList *list, int64_t first) {
+  for (uint32_t i = list->n++; i > 0; i--) list->v[i] = list->v[i - 1];
+  list->v[0] = first;
+}
 /* What a body parameter stands for. */
 typedef enum { PARAM_IV, PARAM_CARRY, PARAM_XS, PARAM_CONST } ScanParam;
 ScanParam scan_param_kind(const ScanView *s, uint32_t index, uint32_t *k);
@@ -59,6 +72,7 @@ bool scan_prune(Rebuild *r, const ScanView *s, NodeId *out);
 bool scan_inline(Rebuild *r, const ScanView *s, NodeId *out);
 bool scan_hoist(Rebuild *r, const ScanView *s, NodeId *out);
 bool scan_form_xs(Rebuild *r, const ScanView *s, NodeId *out);
+bool scan_map(Rebuild *r, const ScanView *s, NodeId *out);
 bool scan_lift_products(Rebuild *r, const ScanView *s, NodeId *out);
 bool scan_stack_products(Rebuild *r, const ScanView *s, NodeId *out);
 

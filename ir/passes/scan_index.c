@@ -14,12 +14,6 @@ typedef struct Access {
 } Access;
 typedef Vec(Access) AccessList;
 
-static const Node *body_node(const ScanView *s, NodeId n) { return ir_node(s->m, s->body, n); }
-static NodeId body_operand(const ScanView *s, NodeId n, uint32_t i) {
-  return ir_operands(s->m, s->body, body_node(s, n))[i];
-}
-static const Type *body_type(const ScanView *s, NodeId n) { return ir_type_get(s->m, body_node(s, n)->type); }
-
 /* A one-element integer constant, seen through reshapes and broadcasts. */
 static bool const_index(const ScanView *s, NodeId n, int64_t *value) {
   if (ir_elements(body_type(s, n)) != 1) return false;
