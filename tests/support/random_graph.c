@@ -488,6 +488,27 @@ static NodeId indexed_read(Gen *g, NodeId x, NodeId iv) {
   return ir_emit(&g->b, OP_gather, in, 2, &a);
 }
 
+/* x @ m with m fitted to x's last axis: what a recurrent layer does with its input. */
+static void make_projection(Gen *g, Entry x) {
+  Type t = *type_of(g, x.node);
+  if (t.rank == 0 || t.rank > 3) return;
+  int64_t shape[2] = {t.dim[t.rank - 1], some_dim(g)};
+  Entry m = of_shape(g, 2, shape);
+  IntList none = {0}, last = {1, {t.rank - 1}}, first = {1, {0}};
+  if (ir_elements(&t) / (shape[0] ? shape[0] : 1) * shape[1] > MAX_ELEMENTS) return;
+  NodeId p = chance(g, 70) ? ir_dot(&g->b, x.node, m.node, &none, &none, &last, &first)
+                           : ir_dot(&g->b, m.node, x.node, &none, &none, &first, &last);
+  keep(g, p, x.bound * m.bound * (double)(shape[0] + 1));
+}
+
+/* carry + a @ b, what the gradient of a weight does in a loop. */
+static NodeId accumulated(Gen *g, NodeId carry) {
+  Type t = *type_of(g, carry);
+  int64_t k = 1 + below(g, 3), left[2] = {t.dim[0], k}, right[2] = {k, t.dim[1]};
+  NodeId a = squashed(g, of_shape(g, 2, left).node), b = squashed(g, of_shape(g, 2, right).node);
+  return binary(g, chance(g, 80) ? OP_add : OP_sub, carry, ir_matmul(&g->b, a, b));
+}
+
 /* The loop body: carries, parts of xs, consts; squashed so that carries stay bounded. */
 static RegionId loop_body(Gen *outer, const Entry *in, uint32_t nc, uint32_t nx, uint32_t nw, uint32_t ny,
                           int64_t count) {
@@ -504,6 +525,7 @@ static RegionId loop_body(Gen *outer, const Entry *in, uint32_t nc, uint32_t nx,
     NodeId p = ir_param(&g.b, part ? float_type(&g, t.rank - 1u, t.dim + 1) : float_type(&g, t.rank, t.dim));
     if (i < nc) carry[i] = p;
     keep(&g, p, i < nc ? 3 : in[i].bound);
+    if (part && chance(&g, 40)) make_projection(&g, vec_last(&g.pool));
     if (i >= nc + nx && t.rank && t.dim[0] >= count && t.dim[0] > 0 && chance(&g, 60))
       keep(&g, indexed_read(&g, p, iv), in[i].bound);
   }
@@ -520,6 +542,7 @@ static RegionId loop_body(Gen *outer, const Entry *in, uint32_t nc, uint32_t nx,
     if (chance(&g, 25)) next_value = binary(&g, OP_add, carry[i], scaled(&g, e.node, 0.25));
     if (chance(&g, 10))
       next_value = nc > 1 && type_of(&g, carry[0]) == type_of(&g, carry[1]) ? carry[1 - (i & 1)] : carry[i];
+    if (type_of(&g, carry[i])->rank == 2 && chance(&g, 35)) next_value = accumulated(&g, carry[i]);
     ir_result(&g.b, next_value);
   }
   for (uint32_t i = 0; i < ny; i++) {
