@@ -1,0 +1,345 @@
+/* Template `contract`: matrix products by micro-kernels over tiles of the result.
+ *
+ * Each task owns some column panels (or, when there are few, parts of their rows). A micro-kernel leaves a full tile in
+ * scratch that stays in L1; the maps after the product then run over its exact rows and columns. The last row tile
+ * overlaps the one before upwards, so that one height of tile serves the whole matrix.
+ */
+#include "codegen/nest.h"
+#include <string.h>
+
+enum { DEPTH_MAX = 2048, DEPTH_BLOCK = 1024 };
+
+/* ---------------------------------------------------------------- strided operands */
+
+static bool is_base(const RegionPlan *r, NodeId n) {
+  uint32_t g = r->group[n];
+  return r->force[n] || node_class(r, n) != CL_INLINE || (g != GROUP_NONE && g != GROUP_INLINE);
+}
+
+static void contiguous(const Type *t, int64_t *stride) {
+  int64_t s = 1;
+  for (uint32_t i = t->rank; i-- > 0;) stride[i] = s, s *= t->dim[i];
+}
+
+/* Strides of a reshape of a strided tensor, when there are any: runs of axes with equal products must be contiguous. */
+static bool reshape_strides(const Type *from, const int64_t *stride, const Type *to, int64_t *out) {
+  uint32_t i = 0, j = 0;
+  while (i < from->rank || j < to->rank) {
+    uint32_t i0 = i, j0 = j;
+    int64_t a = i < from->rank ? from->dim[i++] : 1, c = j < to->rank ? to->dim[j++] : 1;
+    while (a != c || a == 1) {
+      if (a <= c && i < from->rank)
+        a *= from->dim[i++];
+      else if (j < to->rank)
+        c *= to->dim[j++];
+      else
+        break;
+    }
+    if (a != c) return false;
+    int64_t s = 1, expect = 0;
+    for (uint32_t k = i; k-- > i0;) {
+      if (from->dim[k] == 1) continue;
+      if (expect && stride[k] != expect) return false;
+      if (!expect) s = stride[k];
+      expect = stride[k] * from->dim[k];
+    }
+    for (uint32_t k = j; k-- > j0;) out[k] = s, s *= to->dim[k];
+  }
+  return true;
+}
+
+/* Strides of view n from those of its operand. */
+static bool view_strides(const RegionPlan *r, NodeId n, Strided *v) {
+  const Attr *a = rp_attr(r, n);
+  const Type *from = rp_type(r, rp_in(r, n)[0]), *to = rp_type(r, n);
+  int64_t in[IR_MAX_RANK];
+  memcpy(in, v->stride, sizeof in);
+  switch (rp_node(r, n)->op) {
+  case OP_transpose:
+    for (uint32_t i = 0; i < to->rank; i++) v->stride[i] = in[a->axes.v[i]];
+    return true;
+  case OP_broadcast:
+    memset(v->stride, 0, sizeof v->stride);
+    for (uint32_t i = 0; i < from->rank; i++) v->stride[a->axes.v[i]] = in[i];
+    return true;
+  case OP_slice:
+    for (uint32_t i = 0; i < to->rank; i++) v->offset += in[i] * a->lo.v[i], v->stride[i] = in[i] * a->step.v[i];
+    return true;
+  case OP_reverse:
+    for (uint32_t i = 0; i < a->axes.n; i++) {
+      int64_t x = a->axes.v[i];
+      v->offset += in[x] * (from->dim[x] - 1), v->stride[x] = -in[x];
+    }
+    return true;
+  case OP_reshape: return reshape_strides(from, in, to, v->stride);
+  default: return false;
+  }
+}
+
+bool strided_view(const RegionPlan *r, NodeId n, Strided *out) {
+  NodeId chain[32];
+  uint32_t depth = 0;
+  for (; !is_base(r, n); n = rp_in(r, n)[0]) {
+    Op op = rp_node(r, n)->op;
+    bool view = op == OP_transpose || op == OP_broadcast || op == OP_slice || op == OP_reverse || op == OP_reshape;
+    if (!view || depth == 32 || rp_elements(r, n) == 0) return false;
+    chain[depth++] = n;
+  }
+  *out = (Strided){.base = n};
+  contiguous(rp_type(r, n), out->stride);
+  while (depth > 0)
+    if (!view_strides(r, chain[--depth], out)) return false;
+  return true;
+}
+
+/* Several axes as one: their total extent and common stride. */
+static bool collapse(const Type *t, const int64_t *stride, const int64_t *axis, uint32_t n, int64_t *extent,
+                     int64_t *out) {
+  int64_t expect = 0;
+  *extent = 1, *out = 0;
+  for (uint32_t i = n; i-- > 0;) {
+    int64_t d = t->dim[axis[i]], s = stride[axis[i]];
+    *extent *= d;
+    if (d == 1) continue;
+    if (expect && s != expect) return false;
+    if (!expect) *out = s;
+    expect = s * d;
+    if (s == 0) expect = 0, n = 0;
+  }
+  return true;
+}
+
+static bool collapse_side(const RegionPlan *r, NodeId n, uint32_t side, const int64_t *stride, DotPlan *d) {
+  const Attr *a = rp_attr(r, n);
+  const Type *t = rp_type(r, rp_in(r, n)[side]);
+  const IntList *batch = side ? &a->batch_b : &a->batch_a, *contract = side ? &a->contract_b : &a->contract_a;
+  int64_t rest[IR_MAX_RANK];
+  uint32_t n_rest = 0, named = 0;
+  for (uint32_t i = 0; i < batch->n; i++) named |= 1u << batch->v[i];
+  for (uint32_t i = 0; i < contract->n; i++) named |= 1u << contract->v[i];
+  for (uint32_t i = 0; i < t->rank; i++)
+    if (!(named >> i & 1)) rest[n_rest++] = i;
+  return collapse(t, stride, batch->v, batch->n, &d->batch, side ? &d->b_batch : &d->a_batch) &&
+         collapse(t, stride, contract->v, contract->n, &d->k, side ? &d->b_k : &d->a_k) &&
+         collapse(t, stride, rest, n_rest, side ? &d->n : &d->m, side ? &d->b_n : &d->a_m);
+}
+
+static bool plan_side(const RegionPlan *r, NodeId n, uint32_t side, DotPlan *d) {
+  NodeId x = rp_in(r, n)[side];
+  Strided *v = side ? &d->b : &d->a;
+  bool *copy = side ? &d->copy_b : &d->copy_a;
+  if (strided_view(r, x, v) && collapse_side(r, n, side, v->stride, d)) return true;
+  *copy = true;
+  *v = (Strided){.base = x};
+  contiguous(rp_type(r, x), v->stride);
+  return collapse_side(r, n, side, v->stride, d);
+}
+
+DotPlan dot_plan(const RegionPlan *r, NodeId n) {
+  DotPlan d = {0};
+  d.ok = plan_side(r, n, 0, &d) && plan_side(r, n, 1, &d);
+  return d;
+}
+
+/* ---------------------------------------------------------------- the nest */
+
+typedef struct Tile {
+  Kern *k;
+  NodeId dot;
+  DotPlan d;
+  DType dtype;
+  uint32_t mr, nv, nr;
+  int64_t panels, row_tiles, row_parts;
+  uint32_t a, b, tile, pack; /* buffers */
+  bool packs;
+} Tile;
+
+static void choose_tile(Tile *t, const KTarget *target) {
+  uint32_t lanes = k_lanes(target, t->dtype), max = target->tile_rows;
+  t->nv = t->d.n > lanes ? 2 : 1;
+  t->nr = t->nv * lanes;
+  t->panels = (t->d.n + t->nr - 1) / t->nr;
+  int64_t tiles = (t->d.m + max - 1) / max;
+  t->mr = (uint32_t)((t->d.m + tiles - 1) / tiles);
+  t->row_tiles = (t->d.m + t->mr - 1) / t->mr;
+}
+
+/* B is read in place when its columns are neighbours and reading past a row's end stays in memory of ours. */
+static bool wants_packing(const Tile *t, const Store *b) {
+  return t->d.b_n != 1 || t->d.b_k < 0 || b->space == PS_FIELD || b->space == PS_VALUE || b->space == PS_CONTEXT;
+}
+
+/* Copies rows k0 .. k0+depth of panel `col` of B into the scratch panel. */
+static void emit_pack(Tile *t, const Ix *b_at, const Ix *col, int64_t depth, KVal depth_cap) {
+  KBuilder *b = &t->k->b;
+  Ix kk = ix_value(kb_for(b, KL_SERIAL, 1, depth, depth_cap)), neg = ix_scale(col, -1);
+  neg = ix_addc(&neg, t->d.n);
+  KVal cap = t->d.n % t->nr ? ix_materialise(b, &neg) : K_NONE;
+  Ix j = ix_value(kb_for(b, KL_VECTOR, t->nr, t->nr, cap));
+  Ix from = ix_scale(&kk, t->d.b_k), step = ix_scale(&j, t->d.b_n), to = ix_scale(&kk, t->nr);
+  from = ix_add(b, &from, &step), from = ix_add(b, &from, b_at), to = ix_add(b, &to, &j);
+  kb_store(b, t->pack, &to, kb_load(b, t->b, &from, K_NONE, 0), K_NONE);
+  kb_end(b);
+  kb_end(b);
+}
+
+static KMicro micro_of(const Tile *t, bool accumulate, int64_t depth, KVal cap) {
+  return (KMicro){.dtype = (uint8_t)t->dtype,
+                  .mr = (uint8_t)t->mr,
+                  .nv = (uint8_t)t->nv,
+                  .accumulate = accumulate,
+                  .a_row = t->d.a_m,
+                  .a_k = t->d.a_k,
+                  .b_k = t->packs ? t->nr : t->d.b_k,
+                  .c_row = t->nr,
+                  .depth = depth,
+                  .depth_cap = cap};
+}
+
+static void emit_micro(Tile *t, const Ix *a_at, const Ix *b_at, bool accumulate, int64_t depth, KVal cap) {
+  KBuilder *b = &t->k->b;
+  KMicro m = micro_of(t, accumulate, depth, cap);
+  Ix zero = ix_const(0);
+  m.a = kb_addr(b, t->a, a_at);
+  m.b = t->packs ? kb_addr(b, t->pack, b_at) : kb_addr(b, t->b, b_at);
+  m.c = kb_addr(b, t->tile, &zero);
+  kb_micro(b, m);
+}
+
+/* The product of one tile: one call, or blocks of depth added up. */
+static void emit_product(Tile *t, const Ix *a_at, const Ix *b_at) {
+  KBuilder *b = &t->k->b;
+  int64_t depth = t->d.k;
+  if (depth <= DEPTH_MAX) {
+    emit_micro(t, a_at, b_at, false, depth, K_NONE);
+    return;
+  }
+  emit_micro(t, a_at, b_at, false, DEPTH_BLOCK, K_NONE);
+  Ix block = ix_value(kb_for(b, KL_SERIAL, 1, (depth - 1) / DEPTH_BLOCK, K_NONE));
+  Ix begin = ix_scale(&block, DEPTH_BLOCK), left = ix_scale(&begin, -1);
+  begin = ix_addc(&begin, DEPTH_BLOCK), left = ix_addc(&left, depth - DEPTH_BLOCK);
+  Ix a_off = ix_scale(&begin, t->d.a_k), b_off = ix_scale(&begin, t->packs ? t->nr : t->d.b_k);
+  a_off = ix_add(b, &a_off, a_at), b_off = ix_add(b, &b_off, b_at);
+  emit_micro(t, &a_off, &b_off, true, DEPTH_BLOCK, ix_materialise(b, &left));
+  kb_end(b);
+}
+
+/* Index of the product's axes from (batch, row, col). */
+static void result_index(Tile *t, const Ix *batch, const Ix *row, const Ix *col, Ix *idx) {
+  RegionPlan *r = t->k->r;
+  const Attr *a = rp_attr(r, t->dot);
+  const Type *type = rp_type(r, t->dot);
+  uint32_t nb = a->batch_a.n, nm = rp_type(r, rp_in(r, t->dot)[0])->rank - nb - a->contract_a.n;
+  expr_delinearise(&t->k->b, batch, nb, type->dim, idx);
+  expr_delinearise(&t->k->b, row, nm, type->dim + nb, idx + nb);
+  expr_delinearise(&t->k->b, col, type->rank - nb - nm, type->dim + nb + nm, idx + nb + nm);
+}
+
+/* The maps after the product, over the tile's rows and columns that belong to the matrix. */
+static void emit_epilogue(Tile *t, const Ix *batch, const Ix *row_begin, const Ix *skip, const Ix *col_begin) {
+  Kern *k = t->k;
+  KBuilder *b = &k->b;
+  const Group *group = &k->r->groups.at[k->g];
+  const Type *type = rp_type(k->r, t->dot);
+  Ix rows_left = ix_scale(row_begin, -1), cols_left = ix_scale(col_begin, -1), idx[IR_MAX_RANK];
+  rows_left = ix_addc(&rows_left, t->d.m), cols_left = ix_addc(&cols_left, t->d.n);
+  KVal row_cap = t->d.m % t->mr ? ix_materialise(b, &rows_left) : K_NONE;
+  KVal col_cap = t->d.n % t->nr ? ix_materialise(b, &cols_left) : K_NONE;
+  Ix i = ix_value(kb_for(b, KL_SERIAL, 1, t->mr, row_cap));
+  Ix j = ix_value(kb_for(b, KL_VECTOR, t->nr, t->nr, col_cap));
+  Ix row = ix_add(b, row_begin, &i), col = ix_add(b, col_begin, &j), in_tile = ix_add(b, &i, skip);
+  in_tile = ix_scale(&in_tile, t->nr), in_tile = ix_add(b, &in_tile, &j);
+  result_index(t, batch, &row, &col, idx);
+  Ix at = expr_linearise(b, type->rank, type->dim, idx);
+  kern_forget(k);
+  kern_override_buf(k, t->dot, t->tile, in_tile);
+  KVal *value = arena_array(&k->r->L->mem, KVal, group->output.n);
+  for (uint32_t o = 0; o < group->output.n; o++) {
+    const Type *out = rp_type(k->r, group->output.at[o]);
+    bool same = out->rank == type->rank && !memcmp(out->dim, type->dim, sizeof *out->dim * out->rank);
+    value[o] =
+        same ? expr_value(k, group->output.at[o], idx, K_NONE) : expr_linear(k, group->output.at[o], &at, K_NONE);
+  }
+  for (uint32_t o = 0; o < group->output.n; o++) kb_store(b, kern_out(k, group->output.at[o]), &at, value[o], K_NONE);
+  kb_end(b);
+  kb_end(b);
+}
+
+/* One panel, or a part of its rows. */
+static void emit_unit(Tile *t, const Ix *unit) {
+  KBuilder *b = &t->k->b;
+  Ix part, panel, batch, rest, zero = ix_const(0);
+  ix_divmod(b, unit, t->row_parts, &rest, &part);
+  ix_divmod(b, &rest, t->panels, &batch, &panel);
+  Ix col = ix_scale(&panel, t->nr), a_base = ix_scale(&batch, t->d.a_batch), b_base = ix_scale(&batch, t->d.b_batch);
+  Ix b_col = ix_scale(&col, t->d.b_n);
+  b_base = ix_add(b, &b_base, &b_col), b_base = ix_addc(&b_base, t->d.b.offset);
+  if (t->packs) emit_pack(t, &b_base, &col, t->d.k, K_NONE);
+  int64_t per_part = (t->row_tiles + t->row_parts - 1) / t->row_parts;
+  Ix first = ix_scale(&part, per_part), left = ix_scale(&first, -1);
+  left = ix_addc(&left, t->row_tiles);
+  KVal cap = t->row_tiles % per_part ? ix_materialise(b, &left) : K_NONE;
+  Ix tile = ix_value(kb_for(b, KL_SERIAL, 1, per_part, cap));
+  tile = ix_add(b, &tile, &first);
+  Ix row_begin = ix_scale(&tile, t->mr), row0 = row_begin, skip = zero;
+  if (t->d.m % t->mr) {
+    KVal v = ix_materialise(b, &row_begin);
+    row0 = ix_value(kb_op(b, OP_min, DT_I64, v, kb_int(b, t->d.m - t->mr), K_NONE));
+    Ix neg = ix_scale(&row0, -1);
+    skip = ix_add(b, &row_begin, &neg);
+  }
+  Ix a_at = ix_scale(&row0, t->d.a_m);
+  a_at = ix_add(b, &a_at, &a_base), a_at = ix_addc(&a_at, t->d.a.offset);
+  emit_product(t, &a_at, t->packs ? &zero : &b_base);
+  emit_epilogue(t, &batch, &row_begin, &skip, &col);
+  kb_end(b);
+}
+
+/* Units: batch x panels x parts of the rows; how many to a task, by the work in them. */
+static int64_t share_units(Tile *t, double cost, int64_t *chunk) {
+  int64_t units = t->d.batch * t->panels, tasks = tasks_for(cost, units * t->row_tiles);
+  t->row_parts = tasks > units ? tasks / units : 1;
+  if (t->packs && t->row_parts > 2) t->row_parts = 2;
+  if (t->row_parts > t->row_tiles) t->row_parts = t->row_tiles;
+  int64_t per_part = (t->row_tiles + t->row_parts - 1) / t->row_parts;
+  t->row_parts = (t->row_tiles + per_part - 1) / per_part;
+  units *= t->row_parts;
+  if (tasks > units) tasks = units;
+  *chunk = (units + tasks - 1) / tasks;
+  return (units + *chunk - 1) / *chunk;
+}
+
+static void as_reduction(RegionPlan *r, uint32_t g) {
+  Group *group = &r->groups.at[g];
+  group->kind = GK_MAP, group->b_space = B_FULL, group->custom = group->dot, group->has_reduce = true;
+  r->cls[group->dot] = CL_CUSTOM;
+  nest_reduce(r, g);
+}
+
+void nest_dot(RegionPlan *r, uint32_t g) {
+  Group *group = &r->groups.at[g];
+  Tile t = {.dot = group->dot, .d = dot_plan(r, group->dot), .dtype = rp_type(r, group->dot)->dtype};
+  if (rp_elements(r, group->root) == 0) return;
+  if (!t.d.ok || t.d.copy_a || t.d.copy_b) {
+    as_reduction(r, g);
+    return;
+  }
+  Kern k = kern_new(r, g);
+  t.k = &k;
+  for (uint32_t i = 0; i < group->output.n; i++) kern_out(&k, group->output.at[i]);
+  choose_tile(&t, &r->L->target);
+  const Store *sa = &r->store[t.d.a.base], *sb = &r->store[t.d.b.base];
+  t.a = kern_buf(&k, sa, t.dtype, rp_elements(r, t.d.a.base), false);
+  t.b = kern_buf(&k, sb, t.dtype, rp_elements(r, t.d.b.base), false);
+  t.packs = wants_packing(&t, sb);
+  t.tile = kb_scratch(&k.b, t.dtype, (int64_t)t.mr * t.nr);
+  if (t.packs) t.pack = kb_scratch(&k.b, t.dtype, t.d.k * t.nr);
+  double elements = (double)(t.d.batch * t.d.m) * (double)t.d.n, flops = 2 * elements * (double)t.d.k;
+  double cost = flops / (t.dtype == DT_F64 ? 100 : 200) + elements * group_cost(r, g);
+  int64_t chunk, tasks = share_units(&t, cost, &chunk), units = t.d.batch * t.panels * t.row_parts;
+  Ix unit = chunk == 1 ? ix_value(kb_task(&k.b, tasks)) : open_shared(&k.b, KL_SERIAL, 1, units, chunk, tasks);
+  emit_unit(&t, &unit);
+  if (chunk > 1) kb_end(&k.b);
+  k.cost = cost;
+  kern_launch(&k, tasks, "dot", group->root);
+}
