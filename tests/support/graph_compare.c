@@ -55,13 +55,31 @@ static void widen(const Module *m, GraphReference *ref, const Value *noisy) {
   }
 }
 
+/* The inputs under noise too: what a sum of products of them may differ by shows only so. */
+static void shake(const Module *m, const GraphReference *ref, double noise, uint64_t seed, uint32_t n, Value *in,
+                  Arena *mem) {
+  for (uint32_t k = 0; k < n; k++) {
+    in[k] = ref->in[k];
+    if (!is_float(m, &in[k])) continue;
+    int64_t count = ir_elements(ir_type_get(m, in[k].type));
+    in[k].f = arena_memdup(mem, in[k].f, sizeof(double) * (size_t)(count + 1));
+    for (int64_t i = 0; i < count; i++) {
+      seed = seed * 6364136223846793005u + 1442695040888963407u;
+      in[k].f[i] *= 1 + noise * ((double)(seed >> 40) * 0x1p-23 - 1);
+    }
+  }
+}
+
 static ReferenceStatus run_noise(const Module *m, const Graph *g, GraphReference *ref, EvalOptions *o, uint64_t seed,
                                  uint64_t decisions) {
   for (uint32_t run = 0; run < NOISE_RUNS; run++) {
     Arena mem = {0};
     Value *noisy = arena_array(&mem, Value, ref->n + 1);
     uint64_t again;
-    bool ok = evaluate(m, g, ref, o, seed * 64 + run + 1, noisy, &again, &mem);
+    GraphReference shaken = *ref;
+    shaken.in = arena_array(&mem, Value, g->n_in + 1);
+    shake(m, ref, o->noise, seed * 64 + run + 1, g->n_in, shaken.in, &mem);
+    bool ok = evaluate(m, g, &shaken, o, seed * 64 + run + 1, noisy, &again, &mem);
     if (ok && again == decisions) widen(m, ref, noisy);
     arena_free(&mem);
     if (!ok || again != decisions) return REFERENCE_DISCARDED;

@@ -1,0 +1,75 @@
+#include "tests/support/program_run.h"
+#include "runtime/api.h"
+#include <string.h>
+
+static uint64_t bytes_of(const Module *m, TypeId type) {
+  const Type *t = ir_type_get(m, type);
+  return (uint64_t)ir_elements(t) * ir_dtype_size(t->dtype);
+}
+
+/* 64-byte aligned, garbage inside and behind. */
+static void *aligned(Arena *mem, uint64_t bytes) {
+  uint8_t *p = arena_alloc(mem, bytes + 256 + 64);
+  memset(p, 0xa5, bytes + 256 + 64);
+  return p + (64 - (uintptr_t)p % 64);
+}
+
+static uint64_t layout_cells(const Module *m, uint64_t *offset) {
+  uint64_t at = 0;
+  for (uint32_t c = 0; c < m->cell.n; c++) {
+    offset[c] = at;
+    at += (bytes_of(m, m->cell.at[c].type) + 127) / 64 * 64;
+  }
+  return at;
+}
+
+ProgramRun program_prepare(Module *m, const Graph *g, const Value *in, Arena *mem) {
+  const Region *region = ir_region(m, g->region);
+  ProgramRun run = {.c = {.step = 1, .epoch = 1, .api = &runtime_api}};
+  const void **field = arena_array(mem, const void *, m->field.n + 1);
+  run.cell_offset = arena_array(mem, uint64_t, m->cell.n + 1);
+  run.c.cells = aligned(mem, layout_cells(m, run.cell_offset));
+  run.c.field = field;
+  for (uint32_t i = 0; i < g->n_in; i++) {
+    TypeId type = region->node.at[region->param.at[i]].type;
+    void *to = NULL;
+    switch (g->in[i].kind) {
+    case IN_CELL: to = run.c.cells + run.cell_offset[g->in[i].index]; break;
+    case IN_FIELD: field[g->in[i].index] = to = aligned(mem, bytes_of(m, type)); break;
+    case IN_ROWS: run.c.order = to = aligned(mem, bytes_of(m, type)); break;
+    case IN_KEY: to = &run.c.key; break;
+    case IN_STEP: to = &run.c.step; break;
+    case IN_EPOCH: to = &run.c.epoch; break;
+    }
+    value_to_bytes(m, &in[i], to);
+  }
+  uint32_t values = 0;
+  for (uint32_t i = 0; i < g->n_out; i++)
+    if (g->out[i].kind == OUT_VALUE && g->out[i].index >= values) values = g->out[i].index + 1;
+  run.value = run.c.value = arena_array(mem, void *, values + 1);
+  for (uint32_t i = 0; i < g->n_out; i++)
+    if (g->out[i].kind == OUT_VALUE)
+      run.value[g->out[i].index] = aligned(mem, bytes_of(m, region->node.at[region->result.at[i]].type));
+  return run;
+}
+
+void program_collect(const Module *m, const Graph *g, const ProgramRun *run, Value *out, Arena *mem) {
+  const Region *region = ir_region(m, g->region);
+  for (uint32_t i = 0; i < g->n_out; i++) {
+    TypeId type = region->node.at[region->result.at[i]].type;
+    if (g->out[i].kind == OUT_VALUE) out[i] = value_from_bytes(m, type, run->value[g->out[i].index], mem);
+    if (g->out[i].kind == OUT_CELL)
+      out[i] = value_from_bytes(m, type, run->c.cells + run->cell_offset[g->out[i].index], mem);
+  }
+}
+
+int32_t program_interpret(Module *m, const Graph *g, const Value *in, Value *out, KTarget target, bool no_fusion,
+                          Arena *mem) {
+  ProgramRun run = program_prepare(m, g, in, mem);
+  KProgram *p = lower_graph(m, g, "test", run.cell_offset, 0, target, no_fusion);
+  run.c.temps = aligned(mem, p->temp_bytes);
+  int32_t status = k_run(p, &run.c, 1);
+  program_collect(m, g, &run, out, mem);
+  k_program_free(p);
+  return status;
+}
