@@ -229,12 +229,13 @@ static Span behind(const Parser *p, uint32_t token) {
 }
 
 void close_bracket(Parser *p, Token open) {
+  if (p->panic) return;
   TokenKind close = closing(open.kind), found = peek(p);
   uint32_t next;
   if (found == close) {
     take(p);
     p->brackets--;
-  } else if (!p->panic && left_open(p, &open, &next)) {
+  } else if (left_open(p, &open, &next)) {
     parse_fail(p, "E0102", token_span(p, &open), "%s is never closed", token_kind_name(open.kind));
     diag_note(p->sink, behind(p, next), "expected %s here at the latest", token_kind_name(close));
   } else if (found == TOK_RPAREN || found == TOK_RBRACKET) {
