@@ -1,10 +1,11 @@
 /* The pass manager and the simplifier on hand-made graphs. */
-#include "ir/build.h"
+#include "ir/autodiff.h"
 #include "ir/passes.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -113,10 +114,75 @@ static void a_long_chain(void **state) {
   ir_module_free(m);
 }
 
+/* A network of `layers` small layers and its gradient: about 14 nodes a layer before the passes. */
+static double seconds_for(uint32_t layers, uint32_t *nodes) {
+  Builder b;
+  NodeId x[2];
+  Module *m = module_new(&b, 2, 2, (int64_t[]){4, 4}, x);
+  NodeId w = ir_anchor(&b, x[1], 1), h = x[0];
+  for (uint32_t i = 0; i < layers; i++) {
+    NodeId z = ir_binary(&b, OP_add, ir_matmul(&b, h, w), ir_full_like(&b, h, i));
+    h = i % 2 ? ir_unary(&b, OP_tanh, z)
+              : ir_select(&b, ir_binary(&b, OP_le, z, ir_full_like(&b, z, 0)), ir_full_like(&b, z, 0), z);
+  }
+  NodeId loss = ir_reduce(&b, OP_reduce_sum, h, 2, (int64_t[]){0, 1});
+  add_value(&b, loss);
+  add_value(&b, ir_proj(&b, ir_grad(&b, loss, &w, 1), 0));
+  DiagSink sink = {0};
+  PassOptions o = {0};
+  clock_t start = clock();
+  assert_true(pass_run_named(m, pass_pipeline_opt, &o, &sink));
+  double t = (double)(clock() - start) / CLOCKS_PER_SEC;
+  *nodes = ir_region(m, m->task.at[0].step.region)->node.n;
+  ir_module_free(m);
+  return t;
+}
+
+/* The pipeline's time grows as the graph: 10 times the nodes may cost 10 times as much, and not 100 times. */
+static void time_is_linear(void **state) {
+  (void)state;
+  static const uint32_t layers[] = {100, 200, 500, 1000};
+  double per_node[4];
+  for (uint32_t i = 0; i < 4; i++) {
+    uint32_t nodes;
+    double best = seconds_for(layers[i], &nodes), again = seconds_for(layers[i], &nodes);
+    if (again < best) best = again;
+    per_node[i] = best / nodes;
+    print_message("%5u nodes: %.2f ms\n", nodes, best * 1e3);
+    assert_true(nodes >= 6 * layers[i]);
+  }
+  assert_true(per_node[3] < 4 * per_node[0]);
+}
+
+/* A loop's passes cost the same whatever its trip count. */
+static void trip_count_is_free(void **state) {
+  (void)state;
+  uint32_t nodes[2];
+  for (uint32_t k = 0; k < 2; k++) {
+    Builder b;
+    NodeId x;
+    int64_t count = k ? 10000 : 10;
+    Module *m = module_new(&b, 1, 1, (int64_t[]){3}, &x);
+    Builder body = ir_builder(m, ir_region_new(m), NULL);
+    ir_param(&body, ir_scalar(m, DT_I64));
+    NodeId c = ir_param(&body, ir_node(m, b.region, x)->type);
+    ir_result(&body, ir_unary(&body, OP_sin, ir_unary(&body, OP_neg, ir_unary(&body, OP_neg, c))));
+    ir_builder_free(&body);
+    add_value(&b, ir_proj(&b, ir_scan(&b, count, false, &x, 1, NULL, 0, NULL, 0, body.region), 0));
+    DiagSink sink = {0};
+    assert_true(pass_run_named(m, pass_pipeline_opt, NULL, &sink));
+    nodes[k] = 0;
+    for (uint32_t r = 0; r < m->region.n; r++) nodes[k] += ir_region(m, r)->node.n;
+    ir_module_free(m);
+  }
+  assert_int_equal(nodes[0], nodes[1]);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(merges_and_drops),  cmocka_unit_test(folds_constants), cmocka_unit_test(keeps_zero_times_x),
-      cmocka_unit_test(names_are_checked), cmocka_unit_test(a_long_chain),
+      cmocka_unit_test(merges_and_drops),   cmocka_unit_test(folds_constants), cmocka_unit_test(keeps_zero_times_x),
+      cmocka_unit_test(names_are_checked),  cmocka_unit_test(a_long_chain),    cmocka_unit_test(time_is_linear),
+      cmocka_unit_test(trip_count_is_free),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
