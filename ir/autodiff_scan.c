@@ -209,14 +209,31 @@ static bool is_free(const ScanDiff *s, NodeId n) {
   return k == 0 || k > s->attr.n_carry;
 }
 
-/* Are the operands of n that are not kept anyway smaller than n itself? */
+enum { MAX_CONE = 16 };
+
+/* Adds n to a small set; false when the set is full. */
+static bool put(NodeId *set, uint32_t *n_set, NodeId n) {
+  for (uint32_t k = 0; k < *n_set; k++)
+    if (set[k] == n) return true;
+  if (*n_set == MAX_CONE) return false;
+  set[(*n_set)++] = n;
+  return true;
+}
+
+/* Are the values that n follows from cheaply, and that are not kept anyway, no larger than n itself? */
 static bool worth_again(const ScanDiff *s, NodeId n) {
-  const Node *node = ir_node(s->m, s->trip, n);
-  if (!is_cheap((Op)node->op)) return false;
+  NodeId cone[MAX_CONE] = {n};
+  uint32_t n_cone = 1;
   int64_t missing = 0;
-  for (uint32_t k = 0; k < node->n_in; k++) {
-    NodeId in = ir_operands(s->m, s->trip, node)[k];
-    if (!is_free(s, in) && s->keep[in] == UNUSED) missing += bytes_of(s, in);
+  if (!is_cheap((Op)ir_node(s->m, s->trip, n)->op)) return false;
+  for (uint32_t at = 0; at < n_cone; at++) {
+    const Node *node = ir_node(s->m, s->trip, cone[at]);
+    bool again = at == 0 || (is_cheap((Op)node->op) && s->keep[cone[at]] == UNUSED);
+    if (!again) missing += bytes_of(s, cone[at]);
+    for (uint32_t k = 0; again && k < node->n_in; k++) {
+      NodeId in = ir_operands(s->m, s->trip, node)[k];
+      if (!is_free(s, in) && s->keep[in] == UNUSED && !put(cone, &n_cone, in)) return false;
+    }
   }
   return missing <= bytes_of(s, n);
 }

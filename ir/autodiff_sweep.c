@@ -94,14 +94,15 @@ void sweep_add(Sweep *s, NodeId n, uint32_t k, NodeId ct) {
 
 /* Sums each member's cotangent; false when all are zero. */
 static bool sum_terms(Sweep *s, NodeId n) {
+  Vec(NodeId) list = {0};
   bool any = false;
   for (uint32_t slot = s->slot[n]; slot < s->slot[n + 1]; slot++) {
-    for (uint32_t t = s->head[slot]; t != IR_NONE; t = s->term.at[t].next) {
-      NodeId pair[] = {s->total[slot], s->term.at[t].value};
-      s->total[slot] = ct_add(s->b, pair, 2);
-      any = true;
-    }
+    list.n = 0;
+    for (uint32_t t = s->head[slot]; t != IR_NONE; t = s->term.at[t].next) vec_push(&list, s->term.at[t].value);
+    s->total[slot] = ct_add(s->b, list.at, list.n);
+    any |= list.n > 0;
   }
+  vec_free(&list);
   return any;
 }
 

@@ -45,15 +45,17 @@ static NodeId write_into(Builder *b, NodeId acc, NodeId n) {
 }
 
 NodeId ct_add(Builder *b, const NodeId *term, uint32_t n) {
-  NodeId sum = IR_NONE;
+  NodeId few[8], *joined = n <= 8 ? few : arena_array(&b->m->mem, NodeId, n), sum = IR_NONE;
+  n = ct_join_pads(b, term, n, joined);
   for (uint32_t i = 0; i < n; i++) {
-    if (term[i] == IR_NONE) continue;
+    NodeId next = joined[i];
     if (sum == IR_NONE) {
-      sum = term[i];
+      sum = next;
       continue;
     }
-    NodeId written = write_into(b, sum, term[i]);
-    sum = written != IR_NONE ? written : ir_binary(b, OP_add, sum, term[i]);
+    NodeId written = write_into(b, sum, next);
+    if (written == IR_NONE) written = write_into(b, next, sum);
+    sum = written != IR_NONE ? written : ir_binary(b, OP_add, sum, next);
   }
   return sum;
 }

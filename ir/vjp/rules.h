@@ -17,6 +17,11 @@ static inline Attr vjp_attr(const Builder *b, NodeId y) {
 }
 static inline NodeId vjp_binary(Builder *b, Op op, NodeId a, NodeId c) { return ir_binary(b, op, a, c); }
 
+/* Copies the terms that are not IR_NONE to `out` and returns how many there are. Terms that are blocks padded with
+ * zeros along one axis, and do not overlap, become one concatenation: a tensor read in n slices gets its cotangent in
+ * one piece, not as a sum of n tensors of its size. */
+uint32_t ct_join_pads(Builder *b, const NodeId *term, uint32_t n, NodeId *out);
+
 #define VJP(name) void vjp_##name(Builder *b, NodeId y, const NodeId *ct, uint64_t need, NodeId *out)
 
 #endif

@@ -556,6 +556,26 @@ static void gradient_inside_while(void **state) {
   end(&p);
 }
 
+/* A tensor read slice by slice gets its cotangent as one concatenation: no tensor of its size for each slice. */
+static void slices_join(void **state) {
+  (void)state;
+  Program p = begin();
+  NodeId x = ir_anchor(&p.b, V(1, 2, 3, 4, 5, 6, 7), 0), y = IR_NONE;
+  const int64_t lo[] = {1, 0, 3, 5}, hi[] = {3, 1, 4, 7}, one = 1;
+  for (uint32_t k = 0; k < 4; k++) {
+    NodeId part = ir_slice(&p.b, x, &lo[k], &hi[k], &one), s = square_sum(&p.b, part);
+    y = y == IR_NONE ? s : add(&p.b, y, s);
+  }
+  NodeId g = gradient(&p.b, y, x);
+  EXPECT(evaluate(&p, g), 2, 4, 6, 8, 0, 12, 14);
+  EXPECT(evaluate(&p, gradient(&p.b, add(&p.b, y, square_sum(&p.b, x)), x)), 4, 8, 12, 16, 10, 24, 28);
+  ir_result(&p.b, g);
+  RegionId r = ir_differentiate(p.m, p.b.region, NULL);
+  assert_int_equal(count_ops(p.m, r, OP_concat), 1);
+  assert_int_equal(count_ops(p.m, r, OP_pad), 0);
+  end(&p);
+}
+
 /* Derivative nodes stand where their primal stands, marked as derived. */
 static void locations_are_kept(void **state) {
   (void)state;
@@ -582,6 +602,7 @@ int main(void) {
       cmocka_unit_test(degenerate_eigenvalues),
       cmocka_unit_test(locations_are_kept),
       cmocka_unit_test(long_chains),
+      cmocka_unit_test(slices_join),
       cmocka_unit_test(while_has_no_derivative),
       cmocka_unit_test(gradient_inside_while),
       cmocka_unit_test(earlier_iterations_are_refused),
