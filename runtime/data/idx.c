@@ -52,7 +52,7 @@ static bool parse_header(DataCall *c, const FileView *v, IdxFile *f) {
 /* What the header promises against what the file can hold: deflate shrinks at most 1032 times. */
 static bool check_size(DataCall *c, const FileView *v, const IdxFile *f) {
   int64_t n = shape_elements(f->shape.rank, f->shape.dim);
-  const char *shape = shape_text(c, f->shape.rank, f->shape.dim);
+  const char *shape = data_shape_text(c, f->shape.rank, f->shape.dim);
   if (n < 0) return data_broken(c, f->path, "absurd shape %s", shape);
   uint64_t want = (uint64_t)n * f->type->bytes + f->header;
   if (f->gz ? want / 1032 > v->n : want > v->n)

@@ -29,7 +29,7 @@ typedef struct DataShape {
 /* Product of the extents, or -1 when one is negative or the product of those that are not 0 exceeds 2^40. */
 int64_t shape_elements(uint32_t rank, const int64_t *dim);
 /* "[60000, 28, 28]" in the source's arena. */
-const char *shape_text(DataCall *c, uint32_t rank, const int64_t *dim);
+const char *data_shape_text(DataCall *c, uint32_t rank, const int64_t *dim);
 
 /* ---------------------------------------------------------------- stores: the bytes behind fields */
 

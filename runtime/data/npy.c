@@ -116,7 +116,7 @@ bool npy_parse(DataCall *c, const char *path, const uint8_t *p, size_t n, NpyHea
     return data_broken(c, path, "arrays of type `%s` cannot be read (only bool, integers, f16, f32, f64)", descr);
   h->shape.dtype = h->type->dtype;
   int64_t elements = shape_elements(h->shape.rank, h->shape.dim);
-  if (elements < 0) return data_broken(c, path, "absurd shape %s", shape_text(c, h->shape.rank, h->shape.dim));
+  if (elements < 0) return data_broken(c, path, "absurd shape %s", data_shape_text(c, h->shape.rank, h->shape.dim));
   if (h->shape.rank == 0) return data_broken(c, path, "a scalar has no rows");
   h->bytes = (uint64_t)elements * h->type->bytes;
   return true;
@@ -219,7 +219,7 @@ static DataStore *npy_store(DataCall *c, const char *path, DataShape *shape) {
   bool ok = npy_parse(c, path, v.bytes, v.n, &f->h);
   if (ok && v.n != f->h.offset + f->h.bytes)
     ok = data_broken(c, path, "%llu bytes of data where its shape %s needs %llu",
-                     (unsigned long long)(v.n - f->h.offset), shape_text(c, f->h.shape.rank, f->h.shape.dim),
+                     (unsigned long long)(v.n - f->h.offset), data_shape_text(c, f->h.shape.rank, f->h.shape.dim),
                      (unsigned long long)f->h.bytes);
   *shape = f->h.shape;
   if (ok && npy_is_native(&f->h) && f->h.offset % dtype_size((DType)shape->dtype) == 0)

@@ -106,7 +106,7 @@ bool source_shape(DataCall *c, const DataOptions *o, const char *name) {
     int64_t have = shape_elements(f->rank - 1u, f->dim + 1);
     if (shape_elements(want.rank, want.dim) != have) {
       data_misuse(c, p->span, "`shape` must have as many elements as a row of `%s`", name);
-      diag_label(c->sink, "%s for rows of %lld elements", shape_text(c, want.rank, want.dim), (long long)have);
+      diag_label(c->sink, "%s for rows of %lld elements", data_shape_text(c, want.rank, want.dim), (long long)have);
       return false;
     }
     f->rank = (uint8_t)(want.rank + 1);

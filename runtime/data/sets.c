@@ -57,7 +57,7 @@ static bool mnist_field(DataCall *c, const char *folder, const MnistFile *f) {
   bool images = strcmp(f->field, "x") == 0;
   if (shape.dtype != DT_U8 || shape.rank != (images ? 3 : 1))
     return data_broken(c, path, "expected %s, found shape %s", images ? "images u8[n, h, w]" : "labels u8[n]",
-                       shape_text(c, shape.rank, shape.dim));
+                       data_shape_text(c, shape.rank, shape.dim));
   if (images) {
     shape.dim[1] *= shape.dim[2];
     shape.rank = 2;

@@ -61,7 +61,7 @@ int64_t shape_elements(uint32_t rank, const int64_t *dim) {
   return empty ? 0 : n;
 }
 
-const char *shape_text(DataCall *c, uint32_t rank, const int64_t *dim) {
+const char *data_shape_text(DataCall *c, uint32_t rank, const int64_t *dim) {
   StrBuf b = {0};
   sb_putc(&b, '[');
   for (uint32_t i = 0; i < rank; i++) sb_printf(&b, "%s%lld", i ? ", " : "", (long long)dim[i]);
