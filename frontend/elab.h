@@ -57,7 +57,7 @@ typedef struct Elaborated {
   uint32_t n_settings;
   const char **note; /* things `check` and config.json say: rows left out by drop_last, ... */
   uint32_t n_notes;
-  struct DataSet **data; /* sources opened for the module's fields: their bytes live as long as these */
+  struct DataSource **data; /* sources opened for the module's fields: their bytes live as long as these */
   uint32_t n_data;
   Arena mem; /* of the table, settings and notes */
 } Elaborated;
