@@ -1,0 +1,126 @@
+/* Which names of a body are differentiated with respect to: their bindings become anchors, so that a gradient belongs
+ * to a binding and never to an equal expression elsewhere. */
+#include "frontend/elab/internal.h"
+
+typedef struct NameSet {
+  const void *body;
+  Vec(const char *) name;
+} NameSet;
+
+bool name_in(const NameSet *s, const char *name) {
+  if (!s) return false;
+  for (uint32_t k = 0; k < s->name.n; k++)
+    if (strcmp(s->name.at[k], name) == 0) return true;
+  return false;
+}
+
+typedef struct Scan {
+  Elab *E;
+  NameSet *set;
+  const Scope *scope;
+} Scan;
+
+static void scan_expr(Scan *s, const Expr *e);
+static void scan_block(Scan *s, const Block *b);
+
+static void add_target(Scan *s, const Expr *e) {
+  if (e->kind == EXPR_NAME && !name_in(s->set, e->name.text)) vec_push(&s->set->name, e->name.text);
+  if (e->kind == EXPR_LIST || e->kind == EXPR_TUPLE)
+    for (uint32_t k = 0; k < e->n; k++) add_target(s, e->item[k]);
+}
+
+/* A call whose parameter number k (or named p) is a derivative's target. */
+static void scan_call(Scan *s, const Expr *e) {
+  if (e->a->kind != EXPR_NAME) return;
+  const char *callee = e->a->name.text;
+  bool builtin = strcmp(callee, "grad") == 0 || strcmp(callee, "vjp") == 0 || strcmp(callee, "jvp") == 0;
+  const Slot *slot = builtin ? NULL : scope_find(s->scope, callee);
+  const Func *f = slot && slot->value.kind == V_FN ? slot->value.fn->func : NULL;
+  const NameSet *inner = NULL;
+  if (f) {
+    const Scope *keep = s->E->act->scope;
+    s->E->act->scope = slot->value.fn->scope;
+    inner = anchor_names(s->E, f, &f->body, f->value, f->param, f->n_param);
+    s->E->act->scope = (Scope *)keep;
+  }
+  uint32_t position = 0;
+  for (uint32_t k = 0; k < e->n; k++) {
+    const char *name = e->arg[k].name.text;
+    uint32_t at = name ? UINT32_MAX : position++;
+    if (builtin && (at == 1 || (name && strcmp(name, "x") == 0))) add_target(s, e->arg[k].value);
+    if (!inner) continue;
+    if (!name && at < f->n_param) name = f->param[at].name.text;
+    if (name && name_in(inner, name)) add_target(s, e->arg[k].value);
+  }
+}
+
+static void scan_items(Scan *s, const IndexItem *item, uint32_t n) {
+  for (uint32_t k = 0; k < n; k++) {
+    scan_expr(s, item[k].at);
+    scan_expr(s, item[k].lo);
+    scan_expr(s, item[k].hi);
+  }
+}
+
+static void scan_loop(Scan *s, const Loop *l) {
+  for (uint32_t k = 0; k < l->n_sources; k++) scan_expr(s, l->source[k].over);
+  scan_expr(s, l->until);
+  scan_block(s, &l->body);
+}
+
+static void scan_expr(Scan *s, const Expr *e) {
+  if (!e) return;
+  scan_expr(s, e->a);
+  scan_expr(s, e->b);
+  scan_expr(s, e->c);
+  switch (e->kind) {
+  case EXPR_LIST:
+  case EXPR_TUPLE:
+    for (uint32_t k = 0; k < e->n; k++) scan_expr(s, e->item[k]);
+    break;
+  case EXPR_CALL:
+    for (uint32_t k = 0; k < e->n; k++) scan_expr(s, e->arg[k].value);
+    scan_call(s, e);
+    break;
+  case EXPR_INDEX: scan_items(s, e->index, e->n); break;
+  case EXPR_LOOP: scan_loop(s, e->loop); break;
+  default: break;
+  }
+}
+
+static void scan_stmt(Scan *s, const Stmt *t) {
+  scan_expr(s, t->value);
+  scan_expr(s, t->value2);
+  for (uint32_t k = 0; k < t->n_target; k++) scan_items(s, t->target[k].index, t->target[k].n_index);
+  for (uint32_t k = 0; k < t->n_output; k++) scan_expr(s, t->output[k].value);
+  if (t->loop) scan_loop(s, t->loop);
+  scan_block(s, &t->body);
+  scan_block(s, &t->otherwise);
+}
+
+static void scan_block(Scan *s, const Block *b) {
+  for (uint32_t k = 0; k < b->n; k++) scan_stmt(s, b->stmt[k]);
+}
+
+const NameSet *anchor_names(Elab *E, const void *body, const Block *b, const Expr *value, const Param *param,
+                            uint32_t n_param) {
+  (void)param, (void)n_param;
+  Slot *known = scope_here(E->anchor_sets, elab_text(E, "%p", body));
+  if (known) return known->value.anchors;
+  NameSet *set = arena_new(&E->mem, NameSet);
+  set->body = body;
+  scope_bind(E, E->anchor_sets, elab_text(E, "%p", body), (Val){.anchors = set}, SPAN_NONE);
+  Scan s = {E, set, E->act->scope};
+  if (b) scan_block(&s, b);
+  scan_expr(&s, value);
+  return set;
+}
+
+Val anchor_value(Elab *E, Val v) {
+  v = read_value(E, v);
+  if (is_number(v) || (is_list(v) && v.list->n && is_number(v.list->at[0]))) v = to_tensor(E, v, E->fdt, E->span);
+  if (v.kind != V_TENSOR || !ir_is_float((DType)type_of(E, v)->dtype)) return v;
+  NodeId n = node_of(E, v);
+  Attr a = {.index = (int64_t)E->next_anchor++};
+  return n == IR_NONE ? val_error() : val_tensor_ones(E, ir_emit(&E->g->cur->b, OP_anchor, &n, 1, &a), v.ones);
+}

@@ -1,0 +1,11 @@
+/* Differentiable dependence inside one region. */
+#ifndef SEPPO_FRONTEND_ELAB_REACH_H
+#define SEPPO_FRONTEND_ELAB_REACH_H
+
+#include "frontend/elab/internal.h"
+
+/* mark[id] for every node that some y depends on through derivatives; the walk does not go past nodes of `stop` (by
+ * node id, may be NULL). The caller frees the array. */
+bool *reach_region(const Module *m, RegionId region, const NodeId *y, uint32_t n_y, const bool *stop);
+
+#endif
