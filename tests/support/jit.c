@@ -1,5 +1,4 @@
 #include "tests/support/jit.h"
-#include "tests/support/program_run.h"
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,31 +122,14 @@ int32_t (*jit_step(const Jit *j, const KProgram *p))(Context *, int64_t) {
 
 void jit_free(Jit *j) { code_free(j->code); }
 
-int32_t program_execute(Module *m, const Graph *g, const Value *in, Value *out, KTarget target, bool no_fusion,
-                        struct ThreadPool *pool, Arena *mem) {
-  ProgramRun run = program_prepare(m, g, in, mem);
-  KProgram *p = lower_graph(m, g, "test", run.cell_offset, 0, target, no_fusion);
-  Jit j = jit_program(p, &target);
-  const size_t bytes = p->temp_bytes + 256;
-  run.c.pool = pool;
-  run.c.temps = aligned_alloc(64, (bytes + 63) / 64 * 64);
-  memset(run.c.temps, 0xa5, bytes);
-  int32_t status = jit_step(&j, p)(&run.c, 1);
-  program_collect(m, g, &run, out, mem);
-  free(run.c.temps);
-  jit_free(&j);
-  k_program_free(p);
-  return status;
-}
-
 /* ---------------------------------------------------------------- kernels by hand */
 
-KVal tk_inst(KKernel *k, KInst i) {
+KVal kb_inst(KKernel *k, KInst i) {
   vec_push(&k->inst, i);
   return k->inst.n - 1;
 }
 
-KVal tk_lit(KKernel *k, DType t, double v) {
+KVal kb_lit(KKernel *k, DType t, double v) {
   KInst i = {.kind = K_LIT, .dtype = (uint8_t)t, .a = {K_NONE, K_NONE, K_NONE}};
   const float f = (float)v;
   if (t == DT_F32)
@@ -156,38 +138,38 @@ KVal tk_lit(KKernel *k, DType t, double v) {
     memcpy(&i.bits, &v, 8);
   else
     i.bits = (uint64_t)(int64_t)v;
-  return tk_inst(k, i);
+  return kb_inst(k, i);
 }
 
-KVal tk_op(KKernel *k, Op op, DType t, KVal a, KVal b, KVal c) {
-  return tk_inst(k, (KInst){.kind = K_OP, .dtype = (uint8_t)t, .op = (uint16_t)op, .a = {a, b, c}});
+KVal kb_op(KKernel *k, Op op, DType t, KVal a, KVal b, KVal c) {
+  return kb_inst(k, (KInst){.kind = K_OP, .dtype = (uint8_t)t, .op = (uint16_t)op, .a = {a, b, c}});
 }
 
-uint32_t tk_addr(KKernel *k, uint32_t buf, int64_t c0, KVal iv, int64_t coef) {
+uint32_t kb_addr(KKernel *k, uint32_t buf, int64_t c0, KVal iv, int64_t coef) {
   const KAddr a = {.buf = buf, .first = k->term.n, .n = iv != K_NONE && coef != 0, .c0 = c0};
   if (a.n) vec_push(&k->term, ((KTerm){iv, coef}));
   vec_push(&k->addr, a);
   return k->addr.n - 1;
 }
 
-KVal tk_load(KKernel *k, DType t, uint32_t buf, int64_t c0, KVal iv, int64_t coef) {
-  const uint32_t at = tk_addr(k, buf, c0, iv, coef);
-  return tk_inst(k, (KInst){.kind = K_LOAD, .dtype = (uint8_t)t, .a = {K_NONE, K_NONE, K_NONE}, .aux = at});
+KVal kb_load(KKernel *k, DType t, uint32_t buf, int64_t c0, KVal iv, int64_t coef) {
+  const uint32_t at = kb_addr(k, buf, c0, iv, coef);
+  return kb_inst(k, (KInst){.kind = K_LOAD, .dtype = (uint8_t)t, .a = {K_NONE, K_NONE, K_NONE}, .aux = at});
 }
 
-void tk_store(KKernel *k, uint32_t buf, int64_t c0, KVal iv, int64_t coef, KVal v) {
-  const uint32_t at = tk_addr(k, buf, c0, iv, coef);
-  tk_inst(k, (KInst){.kind = K_STORE, .a = {v, K_NONE, K_NONE}, .aux = at});
+void kb_store(KKernel *k, uint32_t buf, int64_t c0, KVal iv, int64_t coef, KVal v) {
+  const uint32_t at = kb_addr(k, buf, c0, iv, coef);
+  kb_inst(k, (KInst){.kind = K_STORE, .a = {v, K_NONE, K_NONE}, .aux = at});
 }
 
-KVal tk_for(KKernel *k, KLoopKind kind, uint32_t width, int64_t extent) {
+KVal kb_for(KKernel *k, KLoopKind kind, uint32_t width, int64_t extent) {
   vec_push(&k->loop, ((KLoop){.kind = (uint8_t)kind, .width = width, .extent = extent, .cap = K_NONE}));
-  return tk_inst(k, (KInst){.kind = K_FOR, .dtype = DT_I64, .a = {K_NONE, K_NONE, K_NONE}, .aux = k->loop.n - 1});
+  return kb_inst(k, (KInst){.kind = K_FOR, .dtype = DT_I64, .a = {K_NONE, K_NONE, K_NONE}, .aux = k->loop.n - 1});
 }
 
-void tk_end(KKernel *k, KVal loop) { tk_inst(k, (KInst){.kind = K_END, .a = {loop, K_NONE, K_NONE}}); }
+void kb_end(KKernel *k, KVal loop) { kb_inst(k, (KInst){.kind = K_END, .a = {loop, K_NONE, K_NONE}}); }
 
-uint32_t tk_arg(KKernel *k, DType t, uint8_t access, int64_t elems) {
+uint32_t kb_arg(KKernel *k, DType t, uint8_t access, int64_t elems) {
   vec_push(
       &k->buf,
       ((KBuf){
