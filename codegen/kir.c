@@ -1,6 +1,7 @@
 /* Kernel IR: life cycle and text form. */
 #include "codegen/kir.h"
 #include "codegen/backend.h"
+#include "codegen/host.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,14 +18,8 @@ const char *const k_callee_names[KC_COUNT] = {"sgemm",   "dgemm", "cholesky", "t
 static const char *const space_names[] = {"cells", "temps", "consts", "field", "rows", "context", "value"};
 
 KTarget k_target_host(void) {
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl"))
-    return (KTarget){64, 14};
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return (KTarget){32, 6};
-#endif
-  return (KTarget){16, 4};
+  Host h = host_describe();
+  return (KTarget){.vector_bytes = h.vector_bytes, .tile_rows = h.vector_bytes == 16 ? 4 : h.tile_rows};
 }
 
 KKernel *k_kernel_new(void) {

@@ -401,7 +401,7 @@ static Dest dest_of_binding(const Lower *L, const Graph *g, uint32_t i, const ui
   return d;
 }
 
-KProgram *lower_graph(Module *m, const Graph *g, const char *name, const uint64_t *cell_offset, int64_t rows,
+KProgram *lower_graph(const Module *m, const Graph *g, const char *name, const uint64_t *cell_offset, int64_t rows,
                       KTarget target, bool no_fusion) {
   Lower L = {.m = m, .p = k_program_new(name), .target = target, .no_fusion = no_fusion, .loop = K_NONE};
   L.p->rows = rows;

@@ -108,7 +108,7 @@ typedef struct RegionPlan {
 } RegionPlan;
 
 struct Lower {
-  Module *m;
+  const Module *m;
   KProgram *p;
   KTarget target;
   bool no_fusion;
@@ -239,7 +239,7 @@ DotPlan dot_plan(const RegionPlan *r, NodeId n);
 /* ---------------------------------------------------------------- programs (lower.c, plan.c) */
 
 /* The graph as a step program, temporaries placed. Never NULL. */
-KProgram *lower_graph(Module *m, const Graph *g, const char *name, const uint64_t *cell_offset, int64_t rows,
+KProgram *lower_graph(const Module *m, const Graph *g, const char *name, const uint64_t *cell_offset, int64_t rows,
                       KTarget target, bool no_fusion);
 Store store_temp(Lower *L, int64_t bytes);
 PRef store_ref(Lower *L, const Store *s);
