@@ -1,5 +1,6 @@
 #include "tests/support/program_run.h"
 #include "runtime/api.h"
+#include "runtime/pool.h"
 #include <string.h>
 
 static uint64_t bytes_of(const Module *m, TypeId type) {
@@ -23,12 +24,13 @@ static uint64_t layout_cells(const Module *m, uint64_t *offset) {
   return at;
 }
 
-ProgramRun program_prepare(Module *m, const Graph *g, const Value *in, Arena *mem) {
+static ProgramRun prepare_with(Module *m, const Graph *g, const Value *in, const uint64_t *offset, uint64_t bytes,
+                               Arena *mem) {
   const Region *region = ir_region(m, g->region);
   ProgramRun run = {.c = {.step = 1, .epoch = 1, .api = &runtime_api}};
   const void **field = arena_array(mem, const void *, m->field.n + 1);
-  run.cell_offset = arena_array(mem, uint64_t, m->cell.n + 1);
-  run.c.cells = aligned(mem, layout_cells(m, run.cell_offset));
+  run.cell_offset = arena_memdup(mem, offset, sizeof *offset * (m->cell.n + 1));
+  run.c.cells = aligned(mem, bytes);
   run.c.field = field;
   for (uint32_t i = 0; i < g->n_in; i++) {
     TypeId type = region->node.at[region->param.at[i]].type;
@@ -53,6 +55,12 @@ ProgramRun program_prepare(Module *m, const Graph *g, const Value *in, Arena *me
   return run;
 }
 
+ProgramRun program_prepare(Module *m, const Graph *g, const Value *in, Arena *mem) {
+  uint64_t *offset = arena_array(mem, uint64_t, m->cell.n + 1);
+  uint64_t bytes = layout_cells(m, offset);
+  return prepare_with(m, g, in, offset, bytes, mem);
+}
+
 void program_collect(const Module *m, const Graph *g, const ProgramRun *run, Value *out, Arena *mem) {
   const Region *region = ir_region(m, g->region);
   for (uint32_t i = 0; i < g->n_out; i++) {
@@ -71,5 +79,29 @@ int32_t program_interpret(Module *m, const Graph *g, const Value *in, Value *out
   int32_t status = k_run(p, &run.c, 1);
   program_collect(m, g, &run, out, mem);
   k_program_free(p);
+  return status;
+}
+
+int32_t program_execute(Module *m, const Graph *g, const Value *in, Value *out, bool no_fusion, uint32_t threads,
+                        Arena *mem) {
+  CompileOptions o = {.no_fusion = no_fusion, .no_cache = true};
+  DiagSink sink = {0};
+  Program *p = program_new(m, &o);
+  const CellLayout *cells = program_cells(p);
+  uint64_t *offset = arena_array(mem, uint64_t, m->cell.n + 1);
+  memcpy(offset, cells->offset, sizeof *offset * m->cell.n);
+  ProgramRun run = prepare_with(m, g, in, offset, cells->bytes, mem);
+  const CompiledGraph *code = program_compile(p, 0, g, "test", &sink);
+  int32_t status = -1;
+  if (code) {
+    run.c.temps = aligned(mem, code->temp_bytes);
+    run.c.pool = pool_new(threads, false);
+    status = code->run(&run.c, 1);
+    pool_free(run.c.pool);
+    program_collect(m, g, &run, out, mem);
+  } else
+    diag_print(&sink, NULL, DIAG_SHORT, false, stderr);
+  diag_sink_free(&sink);
+  program_free(p);
   return status;
 }

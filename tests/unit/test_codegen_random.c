@@ -1,4 +1,4 @@
-/* Random graphs through lowering and the kernel interpreter: equal to the reference evaluator. */
+/* Random graphs through lowering and the kernel interpreter, and as machine code: equal to the reference evaluator. */
 #include "ir/passes.h"
 #include "tests/support/graph_compare.h"
 #include "tests/support/program_run.h"
@@ -13,7 +13,8 @@
 typedef struct Trial {
   RandomGraphOptions graph;
   const char *passes;
-  bool no_fusion, discarded;
+  bool no_fusion, discarded, machine;
+  uint32_t threads;
   KTarget target;
   char what[300];
 } Trial;
@@ -30,7 +31,8 @@ static bool run_passes(Trial *t, Module *m) {
 static bool agrees(Trial *t, Module *m, GraphReference *ref) {
   Graph *g = &m->task.at[0].step;
   Value *out = arena_array(&ref->mem, Value, ref->n + 1);
-  int32_t status = program_interpret(m, g, ref->in, out, t->target, t->no_fusion, &ref->mem);
+  int32_t status = t->machine ? program_execute(m, g, ref->in, out, t->no_fusion, t->threads, &ref->mem)
+                              : program_interpret(m, g, ref->in, out, t->target, t->no_fusion, &ref->mem);
   if (status != RUN_OK) {
     snprintf(t->what, sizeof t->what, "status %d", status);
     return false;
@@ -63,7 +65,7 @@ static void report(Trial *t) {
   ir_module_free(small);
 }
 
-static void check(const char *passes, bool no_fusion, uint32_t order, uint64_t count) {
+static void check(const char *passes, bool no_fusion, uint32_t order, uint64_t count, bool machine) {
   uint32_t failed = 0, discarded = 0;
   const char *only = getenv("SEPPO_SEED");
   for (uint64_t seed = 1; seed <= count; seed++) {
@@ -71,6 +73,7 @@ static void check(const char *passes, bool no_fusion, uint32_t order, uint64_t c
     Trial t = {.graph = random_graph_options(seed, seed % 2 ? DT_F32 : DT_F64), .passes = passes};
     static const KTarget targets[] = {{64, 14}, {32, 6}, {16, 4}};
     t.target = targets[seed % 3], t.no_fusion = no_fusion;
+    t.machine = machine, t.threads = 1 + seed % 2;
     if (t.graph.order > order) t.graph.order = order;
     if (t.graph.order) t.graph.loops = false;
     Module *m = random_graph(&t.graph);
@@ -85,26 +88,37 @@ static void check(const char *passes, bool no_fusion, uint32_t order, uint64_t c
 
 static void unfused(void **state) {
   (void)state;
-  check("differentiate", true, 0, 100);
+  check("differentiate", true, 0, 100, false);
 }
 
 static void fused(void **state) {
   (void)state;
-  check("differentiate", false, 0, 200);
+  check("differentiate", false, 0, 200, false);
 }
 
 static void gradients(void **state) {
   (void)state;
-  check("differentiate", false, 2, 150);
+  check("differentiate", false, 2, 150, false);
 }
 
 static void optimised(void **state) {
   (void)state;
-  check(pass_pipeline_opt, false, 2, 150);
+  check(pass_pipeline_opt, false, 2, 150, false);
+}
+
+static void machine_unfused(void **state) {
+  (void)state;
+  check("differentiate", true, 1, 40, true);
+}
+
+static void machine_optimised(void **state) {
+  (void)state;
+  check(pass_pipeline_opt, false, 2, 60, true);
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(unfused), cmocka_unit_test(fused), cmocka_unit_test(gradients),
-                                     cmocka_unit_test(optimised)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(unfused),         cmocka_unit_test(fused),
+                                     cmocka_unit_test(gradients),       cmocka_unit_test(optimised),
+                                     cmocka_unit_test(machine_unfused), cmocka_unit_test(machine_optimised)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
