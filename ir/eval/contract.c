@@ -26,25 +26,46 @@ static void operand_place(const Type *t, const IntList *batch, const IntList *co
     if (!listed(batch, k) && !listed(contract, k)) at[k] = out[free++];
 }
 
+/* Distance in x between position 0 and position `term` (row-major) of the contracted axes. */
+static int64_t term_offset(const Type *x, const IntList *contract, int64_t term) {
+  int64_t at[IR_MAX_RANK] = {0};
+  for (uint32_t k = contract->n; k-- > 0;) {
+    at[contract->v[k]] = term % x->dim[contract->v[k]];
+    term /= x->dim[contract->v[k]];
+  }
+  return eval_ravel(x, at);
+}
+
+/* One element of the result, its terms at the given steps from the first. */
+static void sum_products(EvalCall *c, int64_t to, int64_t a, int64_t b, const int64_t *step_a, const int64_t *step_b,
+                         int64_t terms) {
+  if (!eval_float(c)) {
+    for (int64_t s = 0; s < terms; s++) multiply_add(c, to, a + step_a[s], b + step_b[s]);
+    return;
+  }
+  const double *x = c->in[0].f + a, *y = c->in[1].f + b;
+  double sum = 0;
+  for (int64_t s = 0; s < terms; s++) sum += x[step_a[s]] * y[step_b[s]];
+  c->out->f[to] = sum;
+}
+
 void eval_dot(EvalCall *c) {
   const Attr *d = c->attr;
   const Type *a = eval_in_type(c, 0), *b = eval_in_type(c, 1), *y = eval_out_type(c);
   int64_t at_y[IR_MAX_RANK], at_a[IR_MAX_RANK] = {0}, at_b[IR_MAX_RANK] = {0}, terms = 1;
   uint32_t free_a = a->rank - d->batch_a.n - d->contract_a.n;
   for (uint32_t k = 0; k < d->contract_a.n; k++) terms *= a->dim[d->contract_a.v[k]];
+  if (eval_count(c) == 0) return;
+  int64_t *step_a = arena_array(c->mem, int64_t, terms + 1), *step_b = arena_array(c->mem, int64_t, terms + 1);
+  for (int64_t s = 0; s < terms; s++) {
+    step_a[s] = term_offset(a, &d->contract_a, s);
+    step_b[s] = term_offset(b, &d->contract_b, s);
+  }
   for (int64_t i = 0, n = eval_count(c); i < n; i++) {
     eval_unravel(y, i, at_y);
     operand_place(a, &d->batch_a, &d->contract_a, at_y, d->batch_a.n, at_a);
     operand_place(b, &d->batch_b, &d->contract_b, at_y, d->batch_a.n + free_a, at_b);
-    for (int64_t s = 0; s < terms; s++) {
-      int64_t rest = s;
-      for (uint32_t k = d->contract_a.n; k-- > 0;) {
-        int64_t extent = a->dim[d->contract_a.v[k]];
-        at_a[d->contract_a.v[k]] = at_b[d->contract_b.v[k]] = rest % extent;
-        rest /= extent;
-      }
-      multiply_add(c, i, eval_ravel(a, at_a), eval_ravel(b, at_b));
-    }
+    sum_products(c, i, eval_ravel(a, at_a), eval_ravel(b, at_b), step_a, step_b, terms);
   }
 }
 
