@@ -1,6 +1,8 @@
 /* The run folder. */
+#define _GNU_SOURCE /* getline */
 #include "runtime/rundir.h"
 #include "runtime/base/arena.h"
+#include "runtime/base/vec.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -11,8 +13,15 @@
 #include <time.h>
 #include <unistd.h>
 
+/* All values recorded under one name. */
+typedef struct History {
+  const char *task, *name;
+  Vec(double) at, value;
+} History;
+
 struct RunDir {
   Arena mem;
+  Vec(History) history;
   const char *path;
   FILE *metrics;
   json_t *last;    /* task -> name -> last value */
@@ -65,6 +74,84 @@ static bool make_new(RunDir *r, const char *name) {
   return ok;
 }
 
+static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
+
+/* The object of a task among the last values. */
+static json_t *last_of(RunDir *r, const char *task) {
+  json_t *o = json_object_get(r->last, task);
+  if (o) return o;
+  json_object_set_new(r->last, task, json_object());
+  return json_object_get(r->last, task);
+}
+
+/* ---------------------------------------------------------------- history */
+
+static History *history_of(RunDir *r, const char *task, const char *name) {
+  for (uint32_t i = 0; i < r->history.n; i++)
+    if (strcmp(r->history.at[i].task, task) == 0 && strcmp(r->history.at[i].name, name) == 0) return &r->history.at[i];
+  History h = {.task = arena_strdup(&r->mem, task), .name = arena_strdup(&r->mem, name)};
+  vec_push(&r->history, h);
+  return &vec_last(&r->history);
+}
+
+static void remember(RunDir *r, const char *task, const char *name, double at, double value) {
+  History *h = history_of(r, task, name);
+  vec_push(&h->at, at);
+  vec_push(&h->value, value);
+  json_object_set_new(last_of(r, task), name, number(value));
+}
+
+/* A record as read back; values that were not finite count as NaN. */
+static void remember_record(RunDir *r, const json_t *record) {
+  const char *task = json_string_value(json_object_get(record, "task")), *name;
+  json_t *epoch = json_object_get(record, "epoch"), *step = json_object_get(record, "step"), *value;
+  double at = json_is_integer(epoch) ? (double)json_integer_value(epoch) : (double)json_integer_value(step);
+  json_object_foreach(json_object_get(record, "values"), name, value) {
+    if (task) remember(r, task, name, at, json_is_number(value) ? json_number_value(value) : NAN);
+  }
+}
+
+static void forget_all(RunDir *r) {
+  for (uint32_t i = 0; i < r->history.n; i++) {
+    vec_free(&r->history.at[i].at);
+    vec_free(&r->history.at[i].value);
+  }
+  vec_free(&r->history);
+  json_object_clear(r->last);
+}
+
+/* Reads metrics.jsonl up to the first record of `task` after `step` (task NULL: all of it); returns the bytes read. */
+static long read_records(RunDir *r, const char *task, int64_t step) {
+  char *line = NULL;
+  size_t room = 0;
+  long bytes = 0;
+  rewind(r->metrics);
+  for (ssize_t n; (n = getline(&line, &room, r->metrics)) > 0; bytes += n) {
+    json_t *record = json_loadb(line, (size_t)n, 0, NULL); /* NULL: a line that a kill cut short */
+    const char *of = json_string_value(json_object_get(record, "task"));
+    bool after = task && of && strcmp(of, task) == 0 && json_integer_value(json_object_get(record, "step")) > step;
+    if (record && !after) remember_record(r, record);
+    json_decref(record);
+    if (after) break;
+  }
+  free(line);
+  return bytes;
+}
+
+uint32_t rundir_history(RunDir *r, const char *task, const char *name, const double **at, const double **value) {
+  History *h = history_of(r, task, name);
+  *at = h->at.at;
+  *value = h->value.at;
+  return h->at.n;
+}
+
+bool rundir_rewind(RunDir *r, const char *task, int64_t step, DiagSink *sink) {
+  forget_all(r);
+  long keep = read_records(r, task, step);
+  bool ok = ftruncate(fileno(r->metrics), keep) == 0 && fseek(r->metrics, 0, SEEK_END) == 0;
+  return ok || trouble(sink, r->path, "metrics.jsonl cannot be shortened");
+}
+
 /* A run killed in the middle of a record leaves a line without an end; the next record starts on its own line. */
 static void end_torn_line(FILE *f) {
   if (fseek(f, 0, SEEK_END) != 0 || ftell(f) <= 0 || fseek(f, -1, SEEK_END) != 0) return;
@@ -76,6 +163,8 @@ static void end_torn_line(FILE *f) {
 RunDir *rundir_open(const char *out, const char *name, DiagSink *sink) {
   RunDir *r = calloc(1, sizeof *r);
   if (!r) return NULL;
+  r->last = json_object();
+  r->summary = json_object();
   bool existed;
   if (out) r->path = arena_strdup(&r->mem, out);
   bool ok = out ? make_path(out, &existed) : make_new(r, name);
@@ -86,13 +175,13 @@ RunDir *rundir_open(const char *out, const char *name, DiagSink *sink) {
     r->metrics = fopen(metrics, "a+b");
     ok = r->metrics || trouble(sink, metrics, "cannot be opened");
   }
-  r->last = json_object();
-  r->summary = json_object();
   if (!ok) {
     rundir_close(r);
     return NULL;
   }
   end_torn_line(r->metrics);
+  read_records(r, NULL, 0);
+  fseek(r->metrics, 0, SEEK_END);
   return r;
 }
 
@@ -103,6 +192,7 @@ const char *rundir_file(RunDir *r, const char *file) { return arena_printf(&r->m
 void rundir_close(RunDir *r) {
   if (!r) return;
   if (r->metrics) fclose(r->metrics);
+  forget_all(r);
   json_decref(r->last);
   json_decref(r->summary);
   arena_free(&r->mem);
@@ -144,26 +234,16 @@ bool rundir_config(RunDir *r, const json_t *config, DiagSink *sink) {
 
 /* ---------------------------------------------------------------- metrics */
 
-static json_t *number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
-
-/* The object of a task among the last values. */
-static json_t *last_of(RunDir *r, const char *task) {
-  json_t *o = json_object_get(r->last, task);
-  if (o) return o;
-  json_object_set_new(r->last, task, json_object());
-  return json_object_get(r->last, task);
-}
-
 bool rundir_metrics(RunDir *r, const char *task, int64_t epoch, int64_t step, double seconds, const MetricValue *value,
                     uint32_t n, DiagSink *sink) {
-  json_t *record = json_object(), *values = json_object(), *last = last_of(r, task);
+  json_t *record = json_object(), *values = json_object();
   json_object_set_new(record, "task", json_string(task));
   if (epoch >= 0) json_object_set_new(record, "epoch", json_integer(epoch));
   if (step >= 0) json_object_set_new(record, "step", json_integer(step));
   json_object_set_new(record, "seconds", json_real(round(seconds * 1e6) / 1e6));
   for (uint32_t i = 0; i < n; i++) {
     json_object_set_new(values, value[i].name, number(value[i].value));
-    json_object_set_new(last, value[i].name, number(value[i].value));
+    remember(r, task, value[i].name, epoch >= 0 ? (double)epoch : (double)step, value[i].value);
   }
   json_object_set_new(record, "values", values);
   StrBuf line = {0};

@@ -99,6 +99,35 @@ static void appends_after_a_torn_line(void **state) {
   rundir_close(r);
 }
 
+/* A run killed after epoch 3 and resumed from the end of epoch 2 records epoch 3 again, once. */
+static void resumed(void **state) {
+  (void)state;
+  const double *at, *value;
+  RunDir *r = rundir_open(folder, "mlp", &sink);
+  for (int epoch = 1; epoch <= 3; epoch++) {
+    MetricValue v = {"loss", 1.0 / epoch};
+    rundir_metrics(r, "train", epoch, 10 * epoch, epoch, &v, 1, &sink);
+  }
+  assert_int_equal(rundir_history(r, "train", "loss", &at, &value), 3);
+  assert_true(at[2] == 3 && value[2] == 1.0 / 3);
+  rundir_close(r);
+  r = rundir_open(folder, "mlp", &sink);
+  assert_int_equal(rundir_history(r, "train", "loss", &at, &value), 3);
+  assert_int_equal(rundir_history(r, "eval", "loss", &at, &value), 0);
+  assert_true(rundir_rewind(r, "train", 20, &sink));
+  assert_int_equal(rundir_history(r, "train", "loss", &at, &value), 2);
+  MetricValue again = {"loss", NAN};
+  assert_true(rundir_metrics(r, "train", 3, 30, 3, &again, 1, &sink));
+  assert_int_equal(rundir_history(r, "train", "loss", &at, &value), 3);
+  char *text = read_in(r, "metrics.jsonl");
+  int lines = 0;
+  for (char *p = text; *p; p++) lines += *p == '\n';
+  assert_int_equal(lines, 3);
+  assert_non_null(strstr(text, "\"step\": 30, \"seconds\": 3.0, \"values\": {\"loss\": null}}\n"));
+  free(text);
+  rundir_close(r);
+}
+
 static void names_by_time(void **state) {
   (void)state;
   char before[4096];
@@ -205,14 +234,9 @@ static void bar(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-      T(numbers),
-      T(metrics_and_summary),
-      T(appends_after_a_torn_line),
-      T(names_by_time),
-      T(folder_that_cannot_be),
-      T(plain_lines),
-      T(json_lines),
-      T(bar),
+      T(numbers),     T(metrics_and_summary), T(appends_after_a_torn_line),
+      T(resumed),     T(names_by_time),       T(folder_that_cannot_be),
+      T(plain_lines), T(json_lines),          T(bar),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
