@@ -1,5 +1,6 @@
-/* fuzz_graphs [--count N] [--seed S] [--order K] [--no-loops]: random graphs from seed S on, each compared with the
- * reference evaluator; failures are shrunk and printed. Exit status 1 when there was one. */
+/* fuzz_graphs [--count N] [--seed S] [--order K] [--no-loops] [--differences]: random graphs from seed S on, each
+ * compared with the reference evaluator (or its gradients with differences); failures are shrunk and printed. Exit
+ * status 1 when there was one. */
 #include "ir/passes.h"
 #include "tests/support/graph_trial.h"
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 typedef struct FuzzOptions {
   uint64_t count, seed;
   uint32_t max_order, max_reports;
-  bool loops;
+  bool loops, differences;
 } FuzzOptions;
 
 static bool parse_options(int argc, char **argv, FuzzOptions *o) {
@@ -16,6 +17,8 @@ static bool parse_options(int argc, char **argv, FuzzOptions *o) {
     bool more = i + 1 < argc;
     if (!strcmp(argv[i], "--no-loops"))
       o->loops = false;
+    else if (!strcmp(argv[i], "--differences"))
+      o->differences = true;
     else if (!strcmp(argv[i], "--count") && more)
       o->count = strtoull(argv[++i], NULL, 10);
     else if (!strcmp(argv[i], "--seed") && more)
@@ -30,10 +33,20 @@ static bool parse_options(int argc, char **argv, FuzzOptions *o) {
   return true;
 }
 
+/* Compares the gradients with differences instead. */
+static void use_differences(GraphTrial *t) {
+  t->passes = NULL;
+  t->order = t->graph.order ? t->graph.order : 1;
+  t->graph.order = 0;
+  t->graph.dtype = DT_F64;
+  t->graph.no_stop = true;
+}
+
 int main(int argc, char **argv) {
   FuzzOptions o = {.count = 2000, .seed = 1, .max_order = 3, .max_reports = 5, .loops = true};
   if (!parse_options(argc, argv, &o)) {
-    fprintf(stderr, "usage: fuzz_graphs [--count N] [--seed S] [--order K] [--no-loops] [--reports N]\n");
+    fprintf(stderr,
+            "usage: fuzz_graphs [--count N] [--seed S] [--order K] [--no-loops] [--differences] [--reports N]\n");
     return 2;
   }
   uint64_t failed = 0, discarded = 0;
@@ -42,6 +55,7 @@ int main(int argc, char **argv) {
                     .passes = pass_pipeline_opt};
     if (t.graph.order > o.max_order) t.graph.order = o.max_order;
     t.graph.loops &= o.loops;
+    if (o.differences) use_differences(&t);
     bool ok = graph_trial_run(&t);
     discarded += t.discarded;
     if (!ok && ++failed <= o.max_reports) graph_trial_report(&t, stdout);

@@ -25,14 +25,13 @@ static bool watch(void *user, RegionId region, NodeId node, const Value *v) {
   return true;
 }
 
-static bool evaluate(const Module *m, const Graph *g, const GraphReference *ref, const EvalOptions *base, uint64_t seed,
-                     Value *out, uint64_t *decisions, Arena *mem) {
+bool graph_evaluate(const Module *m, const Graph *g, const Value *in, const EvalOptions *o, Value *out,
+                    uint64_t *decisions, Arena *mem) {
   Decisions d = {m, 0};
-  EvalOptions o = *base;
-  o.noise_seed = seed;
-  o.watch = watch;
-  o.user = &d;
-  bool ok = eval_region(m, g->region, ref->in, out, &o, mem);
+  EvalOptions watched = *o;
+  watched.watch = watch;
+  watched.user = &d;
+  bool ok = eval_region(m, g->region, in, out, &watched, mem);
   *decisions = d.hash;
   return ok;
 }
@@ -76,10 +75,10 @@ static ReferenceStatus run_noise(const Module *m, const Graph *g, GraphReference
     Arena mem = {0};
     Value *noisy = arena_array(&mem, Value, ref->n + 1);
     uint64_t again;
-    GraphReference shaken = *ref;
-    shaken.in = arena_array(&mem, Value, g->n_in + 1);
-    shake(m, ref, o->noise, seed * 64 + run + 1, g->n_in, shaken.in, &mem);
-    bool ok = evaluate(m, g, &shaken, o, seed * 64 + run + 1, noisy, &again, &mem);
+    o->noise_seed = seed * 64 + run + 1;
+    Value *shaken = arena_array(&mem, Value, g->n_in + 1);
+    shake(m, ref, o->noise, seed * 64 + run + 1, g->n_in, shaken, &mem);
+    bool ok = graph_evaluate(m, g, shaken, o, noisy, &again, &mem);
     if (ok && again == decisions) widen(m, ref, noisy);
     arena_free(&mem);
     if (!ok || again != decisions) return REFERENCE_DISCARDED;
@@ -96,7 +95,7 @@ ReferenceStatus graph_reference(const Module *m, const Graph *g, uint64_t seed, 
   random_graph_inputs(m, g, seed, &ref->mem, ref->in);
   EvalOptions o = {.round_f32 = round_f32};
   uint64_t decisions;
-  if (!evaluate(m, g, ref, &o, 0, ref->out, &decisions, &ref->mem)) return REFERENCE_FAILED;
+  if (!graph_evaluate(m, g, ref->in, &o, ref->out, &decisions, &ref->mem)) return REFERENCE_FAILED;
   for (uint32_t k = 0; k < ref->n; k++) {
     if (!all_finite(m, &ref->out[k])) return REFERENCE_DISCARDED;
     int64_t n = ir_elements(ir_type_get(m, ref->out[k].type));

@@ -23,6 +23,9 @@ ReferenceStatus graph_reference(const Module *m, const Graph *g, uint64_t seed, 
                                 GraphReference *ref);
 /* -1 when all elements agree; else the number of the first result that differs, described in `what`. */
 int graph_first_difference(const Module *m, const GraphReference *ref, const Value *got, char *what, size_t size);
+/* One evaluation, with a fingerprint of every discrete decision in it (comparisons, indices, floors). */
+bool graph_evaluate(const Module *m, const Graph *g, const Value *in, const EvalOptions *o, Value *out,
+                    uint64_t *decisions, Arena *mem);
 void graph_reference_free(GraphReference *ref);
 
 #endif

@@ -7,9 +7,11 @@
 
 typedef struct GraphTrial {
   RandomGraphOptions graph;
+  /* NULL: the gradients of the graph (which has none itself) are compared with differences, in f64, up to `order`. */
   const char *passes; /* on the side under test; the other is only differentiated */
-  bool discarded;     /* the graph decides nothing: its values hang on rounding */
-  char what[300];     /* how the sides differ */
+  uint32_t order;
+  bool discarded; /* the graph decides nothing: its values hang on rounding */
+  char what[300]; /* how the sides differ */
 } GraphTrial;
 
 /* Makes the graph and compares; true when the sides agree or the sample was discarded. */

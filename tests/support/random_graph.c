@@ -595,7 +595,7 @@ static const Maker makers[] = {make_unary,     make_unary,   make_binary,    mak
 static void grow(Gen *g, uint32_t nodes) {
   for (uint32_t i = 0; i < nodes; i++) {
     Maker make = makers[below(g, sizeof makers / sizeof *makers)];
-    if (make == make_lapack && !g->o->lapack) continue;
+    if ((make == make_lapack && !g->o->lapack) || (make == make_marker && g->o->no_stop)) continue;
     make(g);
   }
 }
@@ -645,6 +645,43 @@ static uint32_t add_gradients(Gen *g, NodeId *result, uint32_t n, const NodeId *
     for (uint32_t i = 0; i < n_anchor; i++) level[i] = result[n++] = ir_proj(&g->b, grad, i);
   }
   return n;
+}
+
+void random_graph_add_gradients(Module *m, uint32_t order) {
+  Graph *step = &m->task.at[0].step;
+  Rebuild r = ir_rebuild(m, step->region, NULL);
+  const Region *from = ir_region(m, step->region);
+  NodeId x[8], v[8], in[9];
+  uint32_t n_x = 0, n = from->result.n, n_node = from->node.n, n_out = 0;
+  RandomGraphOptions o = {.dtype = DT_F64};
+  for (uint32_t i = 0; i < from->param.n && n_x < 8; i++) {
+    NodeId p = from->param.at[i];
+    DType t = (DType)ir_type_get(m, from->node.at[p].type)->dtype;
+    if (!ir_is_float(t)) continue;
+    Attr a = {.index = i + 1};
+    o.dtype = t;
+    r.map[p] = x[n_x++] = ir_emit(&r.b, OP_anchor, &r.map[p], 1, &a);
+  }
+  for (NodeId i = 0; i < n_node; i++) {
+    if (ir_node(m, step->region, i)->op != OP_param) ir_copy_node(&r, i);
+  }
+  if (n > 8) n = 8;
+  for (uint32_t i = 0; i < n; i++) v[i] = r.map[ir_region(m, step->region)->result.at[i]];
+  Gen g = {.b = r.b, .o = &o};
+  for (uint32_t k = 0; k < order; k++) {
+    in[0] = total(&g, v, n);
+    memcpy(in + 1, x, sizeof *x * n_x);
+    Attr a = {.order = n_x};
+    NodeId grad = ir_emit(&g.b, OP_grad, in, 1 + n_x, &a);
+    ir_result(&g.b, in[0]);
+    for (n = 0; n < n_x; n++) ir_result(&g.b, v[n] = ir_proj(&g.b, grad, n));
+    n_out += 1 + n_x;
+  }
+  free(r.map);
+  step->region = g.b.region;
+  step->n_out = n_out;
+  step->out = arena_array(&m->mem, Binding, n_out + 1);
+  for (uint32_t i = 0; i < n_out; i++) step->out[i] = (Binding){OUT_VALUE, i};
 }
 
 static void choose_dims(Gen *g) {

@@ -12,6 +12,7 @@ typedef struct RandomGraphOptions {
   uint32_t order; /* of derivative, 0..3: gradients of gradients of the results */
   bool loops;
   bool lapack;
+  bool no_stop; /* without stop_gradient, so that differences and derivatives agree */
 } RandomGraphOptions;
 
 /* Options that vary with the seed: size, order, loops. */
@@ -20,6 +21,10 @@ RandomGraphOptions random_graph_options(uint64_t seed, DType dtype);
 /* A module with one plain task: its step takes IN_CELL inputs (and an IN_KEY when it draws) and gives OUT_VALUEs.
  * The same options give the same module. */
 Module *random_graph(const RandomGraphOptions *o);
+
+/* Replaces the results of a graph without gradients by `order` levels of: a scalar made of the results of the level
+ * before, and its gradient with respect to every float input (in their order). */
+void random_graph_add_gradients(Module *m, uint32_t order);
 
 /* Values for the step's parameters: floats in [-2, 2), small integers. */
 void random_graph_inputs(const Module *m, const Graph *g, uint64_t seed, Arena *mem, Value *in);

@@ -38,6 +38,22 @@ static void everything(void **state) {
   check_passes(pass_pipeline_opt);
 }
 
+/* Derivatives of order 1 to 3 of whole graphs against differences. */
+static void differences(void **state) {
+  (void)state;
+  uint32_t discarded = 0, failed = 0;
+  for (uint64_t seed = 1; seed <= COUNT; seed++) {
+    GraphTrial t = {.graph = random_graph_options(seed, DT_F64), .order = 1 + (uint32_t)(seed % 3)};
+    t.graph.order = 0;
+    t.graph.no_stop = true;
+    bool ok = graph_trial_run(&t);
+    discarded += t.discarded;
+    if (!ok && ++failed <= 3) graph_trial_report(&t, stderr);
+  }
+  assert_int_equal(failed, 0);
+  assert_true(discarded < COUNT / 3);
+}
+
 static char *printed(const Module *m) {
   StrBuf b = {0};
   ir_print(m, IR_NONE, &b);
@@ -85,10 +101,8 @@ static void idempotent(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(gradients),
-      cmocka_unit_test(simplify),
-      cmocka_unit_test(everything),
-      cmocka_unit_test(idempotent),
+      cmocka_unit_test(gradients),  cmocka_unit_test(simplify),    cmocka_unit_test(everything),
+      cmocka_unit_test(idempotent), cmocka_unit_test(differences),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
