@@ -24,40 +24,6 @@ NodeId ir_anchor(Builder *b, NodeId x, int64_t id) {
   return ir_emit(b, OP_anchor, &x, 1, &a);
 }
 
-/* sum(a * c) over all axes. */
-static NodeId inner_product(Builder *b, NodeId a, NodeId c) {
-  NodeId p = ir_binary(b, OP_mul, a, c);
-  if (p == IR_NONE) return IR_NONE;
-  int64_t axes[IR_MAX_RANK];
-  uint32_t rank = ir_type_of(b, p)->rank;
-  for (uint32_t k = 0; k < rank; k++) axes[k] = k;
-  return ir_reduce(b, OP_reduce_sum, p, rank, axes);
-}
-
-NodeId ir_vjp(Builder *b, NodeId y, NodeId w, const NodeId *x, uint32_t n) {
-  return ir_grad(b, inner_product(b, y, w), x, n);
-}
-
-/* The VJP is linear in its cotangent w, so its derivative in w does not depend on the w it is taken at. */
-NodeId ir_jvp(Builder *b, NodeId y, const NodeId *x, const NodeId *v, uint32_t n) {
-  NodeId w = ir_anchor(b, ir_full_like(b, y, 1), (int64_t)ir_region(b->m, b->region)->node.n);
-  NodeId back = ir_vjp(b, y, w, x, n), sum = IR_NONE;
-  for (uint32_t k = 0; k < n; k++) {
-    NodeId part = inner_product(b, ir_proj(b, back, k), v[k]);
-    sum = sum == IR_NONE ? part : ir_binary(b, OP_add, sum, part);
-  }
-  return ir_proj(b, ir_grad(b, sum, &w, 1), 0);
-}
-
-bool ir_has_path(const Module *m, RegionId region, NodeId y, NodeId x) {
-  bool *marked = array(ir_region(m, region)->node.n, sizeof *marked);
-  marked[x] = true;
-  diff_spread(m, region, y + 1, marked);
-  bool path = marked[y];
-  free(marked);
-  return path;
-}
-
 /* ---------------------------------------------------------------- frames */
 
 NodeId frame_import(Frame *f, const Frame *owner, NodeId n) {

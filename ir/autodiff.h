@@ -22,12 +22,8 @@ RegionId ir_differentiate(Module *m, RegionId region, DiagSink *sink);
 NodeId ir_grad(Builder *b, NodeId y, const NodeId *x, uint32_t n);
 /* Marks `x` as a variable; `id` tells anchors apart in the text form. */
 NodeId ir_anchor(Builder *b, NodeId x, int64_t id);
-/* Cotangents of x[i] when y (any shape) has the cotangent w: grad(sum(y * w), x). */
-NodeId ir_vjp(Builder *b, NodeId y, NodeId w, const NodeId *x, uint32_t n);
-/* Derivative of y in the direction v[i] of x[i], of y's type: the VJP of the VJP in its cotangent. */
-NodeId ir_jvp(Builder *b, NodeId y, const NodeId *x, const NodeId *v, uint32_t n);
-/* Does `y` depend on `x` through differentiable ops within the region? */
-bool ir_has_path(const Module *m, RegionId region, NodeId y, NodeId x);
+/* A VJP with cotangent w is grad(sum(y * w), x); a JVP along v is the gradient of sum(grad(sum(y * w), x) * v) in w,
+ * whatever w is: derivative rules are linear in the cotangent. */
 
 /* ---------------------------------------------------------------- for derivative rules */
 

@@ -375,6 +375,17 @@ static NodeId latest_of(const ScanDiff *s, NodeId root) {
   return root;
 }
 
+/* A stack has one axis more than its values. */
+static bool can_stack(ScanDiff *s) {
+  for (uint32_t k = 0; k < s->stack.n; k++) {
+    if (ir_type_get(s->m, type_in(s, s->trip, s->stack.at[k]))->rank < IR_MAX_RANK) continue;
+    diff_error(s->d, s->node.loc, "the derivative of this loop has to keep a value of 8 axes for each iteration",
+               "reshape it to fewer axes inside the loop");
+    return false;
+  }
+  return true;
+}
+
 /* Emits the loop with the stacks that the backward loop reads, unless it has them all. */
 static void grow_loop(ScanDiff *s, NodeId latest) {
   uint32_t more = 0;
@@ -385,7 +396,7 @@ static void grow_loop(ScanDiff *s, NodeId latest) {
     vec_push(&s->stack_at, at != IR_NONE ? at : s->n_results + more++);
   }
   s->grown = latest;
-  if (!more) return;
+  if (!can_stack(s) || !more) return;
   Attr attr = s->attr;
   attr.n_ys += more;
   RegionId body = forward_body(s);
@@ -543,7 +554,7 @@ void diff_scan(Diff *d, Builder *b, NodeId loop, const NodeId *ct, const bool *n
     classify(&s);
     choose_kept(&s);
     grow_loop(&s, latest);
-    emit_back_loop(&s, out);
+    if (!d->failed) emit_back_loop(&s, out);
   }
   scan_free(&s);
 }

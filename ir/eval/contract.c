@@ -78,24 +78,29 @@ static int64_t tap_place(const WindowAxis *w, int64_t extent, int64_t p, int64_t
   return at / w->lhs_dilation;
 }
 
-/* y[g, n, o, p..] = sum over c, k.. of x[g, n, c, place..] w[g, o, c, k..] */
+/* y[g, n, o, p..] = sum over k.., c of x[g, n, c, place..] w[g, o, c, k..] */
 void eval_conv(EvalCall *c) {
   const Type *x = eval_in_type(c, 0), *w = eval_in_type(c, 1), *y = eval_out_type(c);
   int64_t at_y[IR_MAX_RANK], at_x[IR_MAX_RANK], at_w[IR_MAX_RANK];
-  Type taps = *w; /* the loop over (c, k..) */
-  taps.dim[0] = taps.dim[1] = 1;
+  int64_t next_x = eval_extent(x, 3, x->rank), next_w = eval_extent(w, 3, w->rank); /* from channel to channel */
+  Type taps = *w;
+  taps.dim[0] = taps.dim[1] = taps.dim[2] = 1;
   for (int64_t i = 0, n = eval_count(c); i < n; i++) {
     eval_unravel(y, i, at_y);
+    double sum = 0;
     for (int64_t s = 0, m = ir_elements(&taps); s < m; s++) {
       eval_unravel(&taps, s, at_w);
-      at_w[0] = at_x[0] = at_y[0], at_x[1] = at_y[1], at_w[1] = at_y[2], at_x[2] = at_w[2];
+      at_w[0] = at_x[0] = at_y[0], at_x[1] = at_y[1], at_w[1] = at_y[2], at_x[2] = 0;
       bool inside = true;
       for (uint32_t k = 0; k < c->attr->n_window; k++) {
         at_x[3 + k] = tap_place(&c->attr->window[k], x->dim[3 + k], at_y[3 + k], at_w[3 + k]);
         inside &= at_x[3 + k] >= 0;
       }
-      if (inside) multiply_add(c, i, eval_ravel(x, at_x), eval_ravel(w, at_w));
+      if (!inside) continue;
+      const double *a = c->in[0].f + eval_ravel(x, at_x), *b = c->in[1].f + eval_ravel(w, at_w);
+      for (int64_t k = 0; k < x->dim[2]; k++) sum += a[k * next_x] * b[k * next_w];
     }
+    c->out->f[i] = sum;
   }
 }
 

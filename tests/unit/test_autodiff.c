@@ -163,6 +163,16 @@ static void captured_deep(Builder *b, NodeId iv, const NodeId *in, NodeId *out) 
   loop(b, &l, args, out);
 }
 
+/* One step of descent on the loss of a loop: its derivative runs back through a loop's backward loop. */
+static void training_trip(Builder *b, NodeId iv, const NodeId *in, NodeId *out) {
+  (void)iv;
+  NodeId w = ir_anchor(b, in[0], 3), x = in[1];
+  Loop l = {.count = 2, .n_carry = 1, .n_consts = 2, .trip = inner_trip};
+  NodeId args[] = {x, w, x}, end[1];
+  loop(b, &l, args, end);
+  out[0] = ir_binary(b, OP_sub, w, scale(b, ir_proj(b, ir_grad(b, square_sum(b, end[0]), &w, 1), 0), 0.1));
+}
+
 /* ---------------------------------------------------------------- programs over the trips */
 
 static NodeId run_rnn(Builder *b, const NodeId *in, const void *user) {
@@ -236,6 +246,25 @@ static NodeId run_captured_deep(Builder *b, const NodeId *in, const void *user) 
   return square_sum(b, out[0]);
 }
 
+/* The captured h comes out of a loop over w. */
+static NodeId run_captured_loop(Builder *b, const NodeId *in, const void *user) {
+  Loop l = *(const Loop *)user, before = {.count = 3, .n_carry = 1, .n_consts = 2, .trip = inner_trip};
+  NodeId first[] = {in[1], in[1], in[1]}, h[1], out[MAX_VALUES];
+  loop(b, &before, first, h);
+  l.n_carry = l.n_xs = 1, l.n_consts = 2, l.trip = captured;
+  NodeId args[] = {ir_full_like(b, in[1], 0), in[0], in[1], h[0]};
+  loop(b, &l, args, out);
+  return square_sum(b, out[0]);
+}
+
+static NodeId run_training(Builder *b, const NodeId *in, const void *user) {
+  Loop l = *(const Loop *)user;
+  l.n_carry = l.n_consts = 1, l.trip = training_trip;
+  NodeId out[MAX_VALUES];
+  loop(b, &l, in, out);
+  return square_sum(b, out[0]);
+}
+
 #define VEC(n)                                                                                                         \
   { DT_F64, 1, {n}, -1, 1 }
 #define MAT(n, m)                                                                                                      \
@@ -253,6 +282,8 @@ static const struct {
     {"langevin", 2, {VEC(3), VEC(3)}, run_langevin},
     {"captured", 2, {MAT(4, 3), VEC(3)}, run_captured},
     {"captured sequence", 2, {MAT(4, 3), VEC(3)}, run_captured_sequence},
+    {"captured loop", 2, {MAT(4, 3), VEC(3)}, run_captured_loop},
+    {"training", 2, {VEC(3), VEC(3)}, run_training},
     {"captured deep", 2, {MAT(4, 2), VEC(2)}, run_captured_deep},
 };
 enum { N_PROGRAMS = sizeof programs / sizeof *programs };
@@ -408,10 +439,13 @@ static void vjp_and_jvp(void **state) {
   (void)state;
   Program p = begin();
   NodeId x = ir_anchor(&p.b, V(1, 2), 0), y = mul(&p.b, mul(&p.b, x, x), x), v = V(1, -1);
-  EXPECT(evaluate(&p, ir_proj(&p.b, ir_vjp(&p.b, y, v, &x, 1), 0)), 3, -12);
-  NodeId j = ir_jvp(&p.b, y, &x, &v, 1);
-  EXPECT(evaluate(&p, j), 3, -12);
-  EXPECT(evaluate(&p, gradient(&p.b, sum(&p.b, j), x)), 6, -12);
+  EXPECT(evaluate(&p, gradient(&p.b, sum(&p.b, mul(&p.b, y, v)), x)), 3, -12);
+  for (uint32_t k = 0; k < 2; k++) {
+    NodeId w = ir_anchor(&p.b, ir_full_like(&p.b, y, k), 1), back = gradient(&p.b, sum(&p.b, mul(&p.b, y, w)), x);
+    NodeId j = gradient(&p.b, sum(&p.b, mul(&p.b, back, v)), w);
+    EXPECT(evaluate(&p, j), 3, -12);
+    EXPECT(evaluate(&p, gradient(&p.b, sum(&p.b, j), x)), 6, -12);
+  }
   end(&p);
 }
 

@@ -1,6 +1,7 @@
 /* Values of the reference evaluator, op by op. */
 #include "ir/build.h"
 #include "ir/eval.h"
+#include "runtime/random.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -361,14 +362,49 @@ static void options(void **state) {
   end(&c);
 }
 
+/* Draws are those of runtime/random.h, element by element in row-major order. */
+static void draws(void **state) {
+  (void)state;
+  Case c = begin();
+  const int64_t dim[] = {2, 3};
+  NodeId key = ir_key_fold(&c.b, ir_scalar_const(&c.b, DT_U64, 7), ir_scalar_const(&c.b, DT_I64, -2));
+  uint64_t k = random_key_fold(7, (uint64_t)-2);
+  check_ints(&c, key, 1, I((int64_t)k));
+  static const struct {
+    Dist dist;
+    DType dtype;
+    double (*draw)(uint64_t key, uint64_t site, uint64_t element);
+  } row[] = {{DIST_UNIFORM, DT_F32, random_uniform32},
+             {DIST_UNIFORM, DT_F64, random_uniform64},
+             {DIST_NORMAL, DT_F32, random_normal32},
+             {DIST_NORMAL, DT_F64, random_normal64}};
+  for (uint64_t r = 0; r < 4; r++) {
+    double want[6];
+    for (uint64_t i = 0; i < 6; i++) want[i] = row[r].draw(k, 90 + r, i);
+    check_floats(&c, ir_random(&c.b, key, row[r].dist, row[r].dtype, 2, dim, 90 + r), 6, want);
+  }
+  int64_t bits[6], wide[6];
+  for (uint64_t i = 0; i < 6; i++) bits[i] = random_bits32(k, 1, i), wide[i] = (int64_t)random_bits64(k, 1, i);
+  check_ints(&c, ir_random(&c.b, key, DIST_BITS, DT_U32, 2, dim, 1), 6, bits);
+  check_ints(&c, ir_random(&c.b, key, DIST_BITS, DT_U64, 2, dim, 1), 6, wide);
+  end(&c);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(integers),           cmocka_unit_test(casts),
-      cmocka_unit_test(float_functions),    cmocka_unit_test(movement),
-      cmocka_unit_test(reductions),         cmocka_unit_test(indexing),
-      cmocka_unit_test(contractions),       cmocka_unit_test(linear_algebra),
-      cmocka_unit_test(svd_rebuilds),       cmocka_unit_test(scan_carries_swap),
-      cmocka_unit_test(while_counts_trips), cmocka_unit_test(options),
+      cmocka_unit_test(integers),
+      cmocka_unit_test(casts),
+      cmocka_unit_test(float_functions),
+      cmocka_unit_test(movement),
+      cmocka_unit_test(reductions),
+      cmocka_unit_test(indexing),
+      cmocka_unit_test(contractions),
+      cmocka_unit_test(linear_algebra),
+      cmocka_unit_test(svd_rebuilds),
+      cmocka_unit_test(scan_carries_swap),
+      cmocka_unit_test(while_counts_trips),
+      cmocka_unit_test(options),
+      cmocka_unit_test(draws),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
