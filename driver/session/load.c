@@ -1,0 +1,97 @@
+#include "driver/session/load.h"
+#include "frontend/parser.h"
+#include "ir/passes.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+double clock_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+static char *read_all(FILE *f, size_t *length) {
+  StrBuf text = {0};
+  char chunk[65536];
+  size_t n;
+  while ((n = fread(chunk, 1, sizeof chunk, f)) > 0) sb_write(&text, chunk, n);
+  *length = text.n;
+  return sb_take(&text);
+}
+
+static bool no_file(Loaded *l, const char *path, const char *why) {
+  diag_error(&l->sink, "E0601", SPAN_NONE, "cannot read `%s`: %s", path, why);
+  diag_status(&l->sink, EXIT_FILES);
+  return false;
+}
+
+bool load_source(Loaded *l, const char *path) {
+  FILE *f = fopen(path, "rb");
+  if (!f) return no_file(l, path, strerror(errno));
+  size_t length;
+  char *text = read_all(f, &length);
+  bool failed = ferror(f);
+  int reason = errno;
+  fclose(f);
+  if (!failed) l->source = source_add(&l->sources, path, text, length, false);
+  free(text);
+  return failed ? no_file(l, path, strerror(reason)) : true;
+}
+
+static bool run_passes(Loaded *l, const char *names, double *ms) {
+  double start = clock_ms();
+  bool ok = pass_run_named(l->elab.module, names, &(PassOptions){0}, &l->sink);
+  *ms = clock_ms() - start;
+  return ok && !l->sink.n_errors;
+}
+
+static bool elaborate_file(Loaded *l, const Options *o, uint64_t seed) {
+  int64_t epochs = 0;
+  if (o->epochs && !option_integer("epochs", o->epochs, 1, INT64_MAX, &epochs)) {
+    l->sink.exit_status = EXIT_USAGE;
+    return false;
+  }
+  ElabOptions eo = {.set = o->set,
+                    .n_set = o->n_set,
+                    .dtype = o->dtype,
+                    .data_dir = o->data,
+                    .seed = seed,
+                    .epochs = epochs,
+                    .tasks = o->word + 1,
+                    .n_tasks = o->n_words > 1 ? o->n_words - 1 : 0};
+  double start = clock_ms();
+  bool ok = elaborate(&l->sources, l->ast, &eo, &l->elab, &l->sink);
+  l->times.elaborate = clock_ms() - start;
+  return ok && !l->sink.n_errors;
+}
+
+bool load_model(Loaded *l, const char *path, const Options *o, uint64_t seed, LoadStage upto) {
+  if (!load_source(l, path)) return false;
+  double start = clock_ms();
+  l->ast = parse_source(&l->sources, l->source, &l->sink);
+  l->times.parse = clock_ms() - start;
+  if (!l->ast || l->sink.n_errors) return false;
+  if (upto == LOAD_AST) return true;
+  if (!elaborate_file(l, o, seed)) return false;
+  if (upto >= LOAD_GRAD && !run_passes(l, pass_pipeline_grad, &l->times.grad)) return false;
+  return upto < LOAD_OPT || run_passes(l, pass_pipeline_opt, &l->times.passes);
+}
+
+int load_report(const Loaded *l, const Options *o) {
+  bool ok;
+  DiagFormat format = option_error_format(o, &ok);
+  if (!ok) return EXIT_USAGE;
+  bool color = isatty(STDERR_FILENO) && !getenv("NO_COLOR");
+  if (l->sink.diag.n) diag_print(&l->sink, &l->sources, format, color, stderr);
+  if (!l->sink.n_errors) return l->sink.exit_status;
+  return l->sink.exit_status ? l->sink.exit_status : EXIT_MODEL;
+}
+
+void load_free(Loaded *l) {
+  if (l->elab.module) ir_module_free(l->elab.module);
+  diag_sink_free(&l->sink);
+  source_map_free(&l->sources);
+}

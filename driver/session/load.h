@@ -1,0 +1,33 @@
+/* From a file name to a module at the wanted stage, with every diagnostic on the way. */
+#ifndef SEPPO_DRIVER_LOAD_H
+#define SEPPO_DRIVER_LOAD_H
+
+#include "driver/options.h"
+#include "frontend/ast.h"
+
+typedef enum { LOAD_AST, LOAD_GRAPH, LOAD_GRAD, LOAD_OPT } LoadStage;
+
+typedef struct LoadTimes { /* milliseconds */
+  double parse, elaborate, grad, passes;
+} LoadTimes;
+
+typedef struct Loaded {
+  SourceMap sources;
+  DiagSink sink;
+  uint32_t source; /* of the model file */
+  Ast *ast;
+  Elaborated elab; /* elab.module NULL before LOAD_GRAPH or after errors */
+  LoadTimes times;
+} Loaded;
+
+/* Reads a whole file into the source map. False after a diagnostic (EXIT_FILES). */
+bool load_source(Loaded *l, const char *path);
+/* False after diagnostics; the caller prints them with load_report. */
+bool load_model(Loaded *l, const char *path, const Options *o, uint64_t seed, LoadStage upto);
+/* Prints the sink to stderr and gives the exit status: EXIT_DONE when there was no error. */
+int load_report(const Loaded *l, const Options *o);
+void load_free(Loaded *l);
+
+double clock_ms(void); /* monotonic */
+
+#endif
