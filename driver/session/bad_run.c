@@ -1,0 +1,47 @@
+/* What native code reports as gone wrong, said at the source line it came from. */
+#include "driver/session/session.h"
+#include "runtime/base/strbuf.h"
+
+static LocId bad_loc(const Session *s, const Context *c) {
+  if (c->bad_region >= s->m->region.n || c->bad_node >= s->m->region.at[c->bad_region].node.n) return IR_NONE;
+  return ir_node(s->m, c->bad_region, c->bad_node)->loc;
+}
+
+/* The innermost place in the user's own files; library frames become notes. */
+static Span user_span(const Session *s, LocId loc) {
+  for (; loc != IR_NONE; loc = ir_loc_get(s->m, loc)->inlined_at) {
+    Span span = ir_loc_get(s->m, loc)->span;
+    if (span.source < s->l->sources.source.n && !s->l->sources.source.at[span.source].library) return span;
+  }
+  return SPAN_NONE;
+}
+
+static const char *op_name(const Session *s, const Context *c) {
+  if (c->bad_region >= s->m->region.n || c->bad_node >= s->m->region.at[c->bad_region].node.n) return "?";
+  return op_table[ir_node(s->m, c->bad_region, c->bad_node)->op].name;
+}
+
+void session_bad_run(Session *s, TaskId t, const Graph *g, const Context *c, RunStatus status) {
+  (void)g;
+  const char *task = s->m->task.at[t].name;
+  LocId loc = bad_loc(s, c);
+  Span at = user_span(s, loc);
+  long long step = (long long)c->step;
+  switch (status) {
+  case RUN_BAD_INDEX:
+    diag_error(&s->l->sink, "E0801", at, "index %lld is out of range 0..%lld in step %lld of `%s`",
+               (long long)c->bad_index, (long long)c->bad_extent, step, task);
+    break;
+  case RUN_LAPACK:
+    diag_error(&s->l->sink, "E0802", at, "`%s` failed in step %lld of `%s`: the matrix is singular or not positive definite",
+               op_name(s, c), step, task);
+    break;
+  default:
+    diag_error(&s->l->sink, "E0803", at, "a loss or parameter became NaN or infinite in step %lld of `%s`", step, task);
+    diag_hint(&s->l->sink, "a smaller learning rate, or `clip_norm` on the gradient, often helps");
+    break;
+  }
+  diag_status(&s->l->sink, EXIT_NUMBERS);
+  if (loc != IR_NONE && ir_loc_get(s->m, loc)->span.source != at.source)
+    diag_note(&s->l->sink, ir_loc_get(s->m, loc)->span, "inside the library, here");
+}
