@@ -10,10 +10,10 @@ const Command command_table[] = {
      "set dtype data epochs", 1, 1, cmd_check},
     {"ir", "FILE", "Prints a model in any of its forms, from syntax tree to machine code.",
      "stage task format set dtype data reference output", 0, 1, cmd_ir},
-    {"gradcheck", "FILE", "Checks every gradient of a model against finite differences in f64.", "set data seed task", 1,
-     1, cmd_gradcheck},
-    {"opt", "FILE.ir", "Runs passes on a graph in text form and prints the result.",
-     "passes print-after verify-each", 1, 1, cmd_opt},
+    {"gradcheck", "FILE", "Checks every gradient of a model against finite differences in f64.", "set data seed task",
+     1, 1, cmd_gradcheck},
+    {"opt", "FILE.ir", "Runs passes on a graph in text form and prints the result.", "passes print-after verify-each",
+     1, 1, cmd_opt},
     {"fmt", "FILE...", "Lays out model files the one way.", "check diff", 1, OPTIONS_MAX_WORDS, cmd_fmt},
     {"explain", "CODE", "Explains a diagnostic with a failing and a mended example.", "", 1, 1, cmd_explain},
     {"cache", "list|verify|clear", "Looks after the compiled objects kept on disk.", "", 1, 1, cmd_cache},
@@ -40,8 +40,10 @@ static int unknown_command(const char *name) {
   for (uint32_t i = 0; i < command_count; i++) names[i] = command_table[i].name;
   const char *near = diag_nearest(name, names, command_count);
   fprintf(stderr, "seppo: unknown command `%s`\n", name);
-  if (near) fprintf(stderr, "  hint: did you mean `seppo %s`?\n", near);
-  else fprintf(stderr, "  hint: `seppo help` lists the commands\n");
+  if (near)
+    fprintf(stderr, "  hint: did you mean `seppo %s`?\n", near);
+  else
+    fprintf(stderr, "  hint: `seppo help` lists the commands\n");
   return EXIT_USAGE;
 }
 

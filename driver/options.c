@@ -14,8 +14,10 @@ typedef struct OptionInfo {
   const char *help;
 } OptionInfo;
 
-#define TEXT(field, option, value, help) {option, ARG_TEXT, offsetof(Options, field), value, help}
-#define FLAG(field, option, help) {option, ARG_FLAG, offsetof(Options, field), NULL, help}
+#define TEXT(field, option, value, help)                                                                               \
+  { option, ARG_TEXT, offsetof(Options, field), value, help }
+#define FLAG(field, option, help)                                                                                      \
+  { option, ARG_FLAG, offsetof(Options, field), NULL, help }
 
 static const OptionInfo option_table[] = {
     {"set", ARG_SET, 0, "NAME=VALUE", "override a `let` or a directive (batch, epochs, steps, lr ...)"},
@@ -74,8 +76,10 @@ static bool unknown_option(const Command *c, const char *word) {
   snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 2, "="), word + 2);
   const char *near = diag_nearest(name, candidate, n);
   fprintf(stderr, "seppo %s: unknown option `%s`\n", c->name, word);
-  if (near) fprintf(stderr, "  hint: did you mean `--%s`?\n", near);
-  else fprintf(stderr, "  hint: `seppo %s --help` lists its options\n", c->name);
+  if (near)
+    fprintf(stderr, "  hint: did you mean `--%s`?\n", near);
+  else
+    fprintf(stderr, "  hint: `seppo %s --help` lists its options\n", c->name);
   return false;
 }
 

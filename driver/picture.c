@@ -9,8 +9,10 @@ bool svg_from_dot(const char *dot, StrBuf *svg, DiagSink *sink) {
   char *text = NULL;
   unsigned length = 0;
   bool ok = g && !gvLayout(gvc, g, "dot") && !gvRenderData(gvc, g, "svg", &text, &length);
-  if (ok) sb_write(svg, text, length);
-  else diag_error(sink, "E0602", SPAN_NONE, "Graphviz could not draw the graph");
+  if (ok)
+    sb_write(svg, text, length);
+  else
+    diag_error(sink, "E0602", SPAN_NONE, "Graphviz could not draw the graph");
   if (text) gvFreeRenderData(text);
   if (g) {
     gvFreeLayout(gvc, g);

@@ -33,8 +33,9 @@ void session_bad_run(Session *s, TaskId t, const Graph *g, const Context *c, Run
                (long long)c->bad_index, (long long)c->bad_extent, step, task);
     break;
   case RUN_LAPACK:
-    diag_error(&s->l->sink, "E0802", at, "`%s` failed in step %lld of `%s`: the matrix is singular or not positive definite",
-               op_name(s, c), step, task);
+    diag_error(&s->l->sink, "E0802", at,
+               "`%s` failed in step %lld of `%s`: the matrix is singular or not positive definite", op_name(s, c), step,
+               task);
     break;
   default:
     diag_error(&s->l->sink, "E0803", at, "a loss or parameter became NaN or infinite in step %lld of `%s`", step, task);

@@ -157,6 +157,8 @@ double engine_scalar(const Engine *e, CellId c) {
 
 void engine_set_scalar(Engine *e, CellId c, double v) {
   void *p = engine_cell(e, c);
-  if (ir_type_get(e->m, e->m->cell.at[c].type)->dtype == DT_F64) memcpy(p, &v, sizeof v);
-  else memcpy(p, &(float){(float)v}, sizeof(float));
+  if (ir_type_get(e->m, e->m->cell.at[c].type)->dtype == DT_F64)
+    memcpy(p, &v, sizeof v);
+  else
+    memcpy(p, &(float){(float)v}, sizeof(float));
 }

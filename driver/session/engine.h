@@ -16,7 +16,7 @@ typedef struct ReadyGraph {
   const Graph *graph;
   const CompiledGraph *code;
   uint32_t n_values;
-  void **value;          /* by OUT_VALUE number */
+  void **value; /* by OUT_VALUE number */
   TypeId *value_type;
   uint64_t *value_bytes;
 } ReadyGraph;

@@ -20,8 +20,8 @@ static bool run_actions(Session *s, TaskId id, ReadyGraph *step) {
     const char *name = task->name;
     ReadyGraph *g = step;
     bool stop = false;
-    if (graph->region != IR_NONE && (!engine_prepare(&s->engine, id, &graph, &name, 1, &g, s->sink) ||
-                                     !run_graph(s, id, g, NULL)))
+    if (graph->region != IR_NONE &&
+        (!engine_prepare(&s->engine, id, &graph, &name, 1, &g, s->sink) || !run_graph(s, id, g, NULL)))
       return false;
     if (!session_actions(s, (RunMoment){.task = task->name}, e, g, &stop)) return false;
   }

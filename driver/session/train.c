@@ -63,7 +63,8 @@ static void begin_epoch(Training *t) {
   if (!t->order) return;
   if (t->task->shuffle)
     order_shuffle(t->order, t->rows, t->s->engine.seed, t->task->source, (uint64_t)t->context.epoch);
-  else order_identity(t->order, t->rows);
+  else
+    order_identity(t->order, t->rows);
   t->context.order = t->order;
   t->context.position = 0;
 }
