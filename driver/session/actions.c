@@ -1,0 +1,161 @@
+/* What events do with the values their graph computed: one row per kind of action. */
+#include "driver/session/session.h"
+#include "runtime/base/strbuf.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct ActionCall {
+  Session *s;
+  RunMoment at;
+  const Action *action;
+  const ReadyGraph *g;
+  bool *stop;
+} ActionCall;
+
+typedef bool (*ActionFn)(ActionCall *c);
+
+static const Type *value_type(const ActionCall *c, uint32_t i) {
+  return ir_type_get(c->s->m, c->g->value_type[c->action->value[i]]);
+}
+
+static double value_at(const ActionCall *c, uint32_t i, int64_t k) {
+  return tensor_element(value_type(c, i), c->g->value[c->action->value[i]], k);
+}
+
+/* A number as the user asked for it (".3f"), or the shortest form that reads back. */
+static void put_number(StrBuf *out, const char *format, double v) {
+  if (format && *format) {
+    char spec[32];
+    size_t n = strlen(format);
+    snprintf(spec, sizeof spec, "%%%.*s%s%c", (int)(n - 1 < 20 ? n - 1 : 20), format,
+             strchr("di", format[n - 1]) ? ".0" : "", strchr("di", format[n - 1]) ? 'f' : format[n - 1]);
+    sb_printf(out, spec, v);
+    return;
+  }
+  char text[32];
+  for (int digits = 6; digits <= 17; digits += digits == 6 ? 3 : 8) {
+    snprintf(text, sizeof text, "%.*g", digits, v);
+    if (digits < 17 && fabs(strtod(text, NULL) - v) <= 1e-6 * fabs(v)) break;
+  }
+  sb_puts(out, text);
+}
+
+static void put_axis(StrBuf *out, const ActionCall *c, uint32_t i, const char *format, uint32_t axis, int64_t *k) {
+  const Type *t = value_type(c, i);
+  if (axis == t->rank) {
+    put_number(out, format, value_at(c, i, (*k)++));
+    return;
+  }
+  enum { shown = 8 };
+  sb_putc(out, '[');
+  int64_t stride = 1;
+  for (uint32_t a = axis + 1; a < t->rank; a++) stride *= t->dim[a];
+  for (int64_t j = 0; j < t->dim[axis]; j++) {
+    if (j) sb_puts(out, ", ");
+    if (t->dim[axis] > 3 * shown && j == shown) {
+      sb_puts(out, "...");
+      *k += (t->dim[axis] - 2 * shown) * stride;
+      j = t->dim[axis] - shown - 1;
+      continue;
+    }
+    put_axis(out, c, i, format, axis + 1, k);
+  }
+  sb_putc(out, ']');
+}
+
+static void put_value(StrBuf *out, const ActionCall *c, uint32_t i, const char *format) {
+  int64_t k = 0;
+  put_axis(out, c, i, format, 0, &k);
+}
+
+/* The text of a print with {0} and {1:.3f} replaced; "{{" is a brace. */
+static void put_text(StrBuf *out, const ActionCall *c, const char *text) {
+  for (const char *p = text; *p; p++) {
+    if (*p == '{' && p[1] >= '0' && p[1] <= '9') {
+      char *end;
+      uint32_t i = (uint32_t)strtoul(p + 1, &end, 10);
+      char format[24] = "";
+      if (*end == ':') {
+        size_t n = strcspn(end + 1, "}");
+        snprintf(format, sizeof format, "%.*s", (int)n, end + 1);
+        end += n + 1;
+      }
+      if (i < c->action->n_values) put_value(out, c, i, format);
+      p = end;
+    } else {
+      sb_putc(out, *p);
+      if ((*p == '{' || *p == '}') && p[1] == *p) p++;
+    }
+  }
+}
+
+static bool act_print(ActionCall *c) {
+  StrBuf text = {0};
+  put_text(&text, c, c->action->name ? c->action->name : "");
+  progress_clear(c->s->progress);
+  printf("%s\n", text.s ? text.s : "");
+  fflush(stdout);
+  sb_free(&text);
+  return true;
+}
+
+/* log inside `every` or `at`: the values then, as one record. */
+static bool act_log(ActionCall *c) {
+  double value = value_at(c, 0, 0);
+  RunRecord r = {c->at.task, c->at.epoch, c->at.step, c->s->train_ms * 1e-3, 1, &c->action->name, &value};
+  return rundir_record(c->s->dir, &r, c->s->sink);
+}
+
+static bool act_report(ActionCall *c) {
+  const Type *t = value_type(c, 0);
+  int64_t n = ir_elements(t);
+  double *v = malloc(sizeof *v * (size_t)(n + 1));
+  if (!v) return false;
+  for (int64_t i = 0; i < n; i++) v[i] = value_at(c, 0, i);
+  bool ok = rundir_report(c->s->dir, c->at.task, c->action->name, t->rank, t->dim, v, c->s->sink);
+  free(v);
+  StrBuf text = {0};
+  put_value(&text, c, 0, NULL);
+  progress_clear(c->s->progress);
+  printf("%-8s %s = %s\n", c->at.task, c->action->name, text.s);
+  fflush(stdout);
+  sb_free(&text);
+  return ok;
+}
+
+static bool act_checkpoint(ActionCall *c) {
+  return session_save(c->s, rundir_path(c->s->dir, "checkpoint.safetensors"));
+}
+
+static bool act_stop(ActionCall *c) {
+  if (value_at(c, 0, 0) != 0) *c->stop = true;
+  return true;
+}
+
+static bool act_not_there(ActionCall *c) {
+  static const char *const word[] = {[ACT_REPORT_BY] = "report .. by",
+                                     [ACT_IMAGE] = "image",
+                                     [ACT_GIF] = "gif",
+                                     [ACT_PLOT] = "plot",
+                                     [ACT_KEEP] = "keep best"};
+  Span at = c->action->loc == IR_NONE ? SPAN_NONE : ir_loc_get(c->s->m, c->action->loc)->span;
+  diag_error(c->s->sink, "E0510", at, "`%s` is not there yet in this version", word[c->action->kind]);
+  return false;
+}
+
+static const ActionFn action_table[] = {
+    [ACT_LOG] = act_log,        [ACT_REPORT] = act_report,         [ACT_REPORT_BY] = act_not_there,
+    [ACT_PRINT] = act_print,    [ACT_IMAGE] = act_not_there,       [ACT_GIF] = act_not_there,
+    [ACT_PLOT] = act_not_there, [ACT_CHECKPOINT] = act_checkpoint, [ACT_KEEP] = act_not_there,
+    [ACT_STOP] = act_stop,
+};
+
+bool session_actions(Session *s, RunMoment at, const Event *event, const ReadyGraph *g, bool *stop) {
+  for (uint32_t i = 0; i < event->n_actions; i++) {
+    ActionCall c = {s, at, &event->action[i], g, stop};
+    if (!action_table[event->action[i].kind](&c)) return false;
+  }
+  return true;
+}
