@@ -40,7 +40,7 @@ static bool read_settings(const Options *o, RunSettings *r) {
   } else if (getrandom(&r->seed, sizeof r->seed, 0) == sizeof r->seed) {
     r->seed >>= 32; /* short enough to type again */
   }
-  r->threads = pool_default_threads();
+  r->threads = 0; /* one per processor */
   if (o->threads) {
     if (!option_integer("threads", o->threads, 1, 1024, &v)) return false;
     r->threads = (int)v;

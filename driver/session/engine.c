@@ -24,7 +24,7 @@ bool engine_open(Engine *e, const Module *m, const EngineOptions *o, DiagSink *s
   e->layout = program_cells(e->program);
   e->cell_bytes = e->layout->bytes;
   e->cells = arena_pages(e->cell_bytes);
-  e->pool = pool_new(o->threads);
+  e->pool = pool_new((uint32_t)o->threads, false);
   e->field = arena_array(&e->mem, const void *, m->field.n + 1);
   for (uint32_t i = 0; i < m->field.n; i++) e->field[i] = m->field.at[i].bytes;
   if (e->cells && e->pool) return true;
@@ -123,7 +123,7 @@ Context engine_context(Engine *e, uint64_t key) {
                    .epoch = 1,
                    .key = key,
                    .stop = e->stop,
-                   .api = runtime_api(),
+                   .api = &runtime_api,
                    .pool = e->pool};
 }
 
