@@ -1,4 +1,6 @@
 /* `seppo run`: load, compile, run the tasks in file order, leave the run folder complete. */
+#include "codegen/cache.h"
+#include "codegen/host.h"
 #include "driver/commands.h"
 #include "driver/session/session.h"
 #include "runtime/pool.h"
@@ -8,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 /* The one thing a signal handler may touch: polled by native code once a step. */
@@ -98,31 +101,52 @@ static TaskEnd run_tasks(Session *s) {
   return TASK_DONE;
 }
 
-static RunSummary summary(const Session *s) {
+/* Everything of summary.json but the metrics, which the run folder has kept. */
+static void summarise(Session *s) {
   CompileTimes c = program_times(s->engine.program);
   const LoadTimes *l = &s->l->times;
-  return (RunSummary){.steps = s->steps,
-                      .seconds = s->train_ms * 1e-3,
-                      .compile_ms = l->parse + l->elaborate + l->grad + l->passes + c.plan + c.llvm + c.link,
-                      .parse_ms = l->parse + l->elaborate,
-                      .grad_ms = l->grad,
-                      .passes_ms = l->passes + c.plan,
-                      .llvm_ms = c.llvm,
-                      .link_ms = c.link,
-                      .cache_hit = c.units && c.units == c.units_from_cache,
-                      .peak_arena_bytes = s->engine.cell_bytes + s->engine.temp_bytes,
-                      .parameters = s->l->elab.table.n_parameters};
+  double seconds = s->train_ms * 1e-3, front = l->parse + l->elaborate;
+  rundir_set(s->dir, "steps", json_integer(s->steps));
+  rundir_set(s->dir, "seconds", json_real(seconds));
+  rundir_set(s->dir, "steps_per_second", json_real(seconds > 0 ? (double)s->steps / seconds : 0));
+  rundir_set(s->dir, "compile_ms", json_real(front + l->grad + l->passes + c.plan + c.llvm + c.link));
+  rundir_set(s->dir, "compile_breakdown_ms",
+             json_pack("{sfsfsfsfsf}", "parse", front, "grad", l->grad, "passes", l->passes + c.plan, "llvm", c.llvm,
+                       "link", c.link));
+  rundir_set(s->dir, "first_step_ms", json_real(s->first_step_ms - s->started_ms));
+  rundir_set(s->dir, "cache_hit", json_boolean(c.units && c.units == c.units_from_cache));
+  rundir_set(s->dir, "peak_arena_bytes", json_integer((json_int_t)(s->engine.cell_bytes + s->engine.temp_bytes)));
+  rundir_set(s->dir, "parameters", json_integer(s->l->elab.table.n_parameters));
 }
 
 /* Runs an opened session and completes its folder, whatever happened. */
 static int run_session(Session *s) {
   TaskEnd end = tasks_exist(s) ? run_tasks(s) : TASK_FAILED;
-  bool kept = end == TASK_FAILED || session_save(s, rundir_path(s->dir, "checkpoint.safetensors"));
-  RunSummary r = summary(s);
-  bool closed = rundir_finish(s->dir, &r, s->sink);
+  bool kept = end == TASK_FAILED || session_save(s, rundir_file(s->dir, "checkpoint.safetensors"));
+  summarise(s);
+  bool closed = rundir_summary(s->dir, s->sink);
   int status = load_report(s->l, s->options);
   if (status != EXIT_DONE || !kept || !closed) return status;
   return end == TASK_INTERRUPTED ? EXIT_INTERRUPTED : EXIT_DONE;
+}
+
+/* What config.json says: enough to run the same again. */
+static json_t *run_config(const Session *s, const RunSettings *r) {
+  const Source *file = &s->l->sources.source.at[s->l->source];
+  CacheKey hash = cache_key(file->text, file->length, "model");
+  char hex[40];
+  snprintf(hex, sizeof hex, "%016llx%016llx", (unsigned long long)hash.h[0], (unsigned long long)hash.h[1]);
+  json_t *settings = json_object(), *notes = json_array();
+  for (uint32_t i = 0; i < s->l->elab.n_settings; i++)
+    json_object_set_new(settings, s->l->elab.setting[i].name, json_string(s->l->elab.setting[i].value));
+  for (uint32_t i = 0; i < s->l->elab.n_notes; i++) json_array_append_new(notes, json_string(s->l->elab.note[i]));
+  struct utsname machine;
+  uname(&machine);
+  char cpu[256];
+  host_cpu_name(cpu, sizeof cpu);
+  return json_pack("{sssssosisissssss so}", "file", s->options->word[0], "file_hash", hex, "settings", settings, "seed",
+                   (json_int_t)r->seed, "threads", (int)pool_threads(s->engine.pool), "seppo", SEPPO_VERSION, "system",
+                   machine.release, "cpu", cpu, "notes", notes);
 }
 
 static bool open_run(Session *s, const RunSettings *r) {
@@ -130,19 +154,13 @@ static bool open_run(Session *s, const RunSettings *r) {
   EngineOptions eo = {.seed = r->seed, .threads = r->threads, .compile = {.no_cache = o->no_cache}};
   if (!engine_open(&s->engine, s->m, &eo, s->sink)) return false;
   s->engine.stop = (volatile int32_t *)&stop_requested;
-  const char *name = model_name(o->word[0], &s->sink->mem);
-  RunConfig c = {.file = o->word[0],
-                 .text = s->l->sources.source.at[s->l->source].text,
-                 .text_length = s->l->sources.source.at[s->l->source].length,
-                 .seed = r->seed,
-                 .threads = r->threads,
-                 .version = SEPPO_VERSION};
-  for (uint32_t i = 0; i < s->l->elab.n_settings; i++)
-    rundir_config_add(&c, s->l->elab.setting[i].name, s->l->elab.setting[i].value);
-  s->dir = rundir_open(o->out, name, &c, s->sink);
+  s->dir = rundir_open(o->out, model_name(o->word[0], &s->sink->mem), s->sink);
   if (!s->dir) return false;
   s->progress = progress_new(r->progress, stderr);
-  return true;
+  json_t *config = run_config(s, r);
+  bool ok = rundir_config(s->dir, config, s->sink);
+  json_decref(config);
+  return ok;
 }
 
 int cmd_run(const Options *o) {

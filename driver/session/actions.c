@@ -1,7 +1,6 @@
 /* What events do with the values their graph computed: one row per kind of action. */
 #include "driver/session/session.h"
 #include "runtime/base/strbuf.h"
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,20 +23,20 @@ static double value_at(const ActionCall *c, uint32_t i, int64_t k) {
   return tensor_element(value_type(c, i), c->g->value[c->action->value[i]], k);
 }
 
-/* A number as the user asked for it (".3f"), or the shortest form that reads back. */
+/* A number as the user asked for it (".3f", "d"), or in the fewest digits that show f32 exactly. */
 static void put_number(StrBuf *out, const char *format, double v) {
-  if (format && *format) {
-    char spec[32];
-    size_t n = strlen(format);
-    snprintf(spec, sizeof spec, "%%%.*s%s%c", (int)(n - 1 < 20 ? n - 1 : 20), format,
-             strchr("di", format[n - 1]) ? ".0" : "", strchr("di", format[n - 1]) ? 'f' : format[n - 1]);
-    sb_printf(out, spec, v);
-    return;
-  }
-  char text[32];
-  for (int digits = 6; digits <= 17; digits += digits == 6 ? 3 : 8) {
-    snprintf(text, sizeof text, "%.*g", digits, v);
-    if (digits < 17 && fabs(strtod(text, NULL) - v) <= 1e-6 * fabs(v)) break;
+  char text[64];
+  size_t n = format ? strlen(format) : 0;
+  if (n && n < 16) {
+    char spec[24];
+    bool whole = format[n - 1] == 'd' || format[n - 1] == 'i';
+    snprintf(spec, sizeof spec, "%%%.*s%s", (int)(n - 1), format, whole ? ".0f" : (char[]){format[n - 1], 0});
+    snprintf(text, sizeof text, spec, v);
+  } else if (v == (double)(float)v || !isfinite(v)) {
+    snprintf(text, sizeof text, "%.6g", v);
+    if (strtof(text, NULL) != (float)v) snprintf(text, sizeof text, "%.9g", v);
+  } else {
+    number_print(v, text);
   }
   sb_puts(out, text);
 }
@@ -104,29 +103,43 @@ static bool act_print(ActionCall *c) {
 /* log inside `every` or `at`: the values then, as one record. */
 static bool act_log(ActionCall *c) {
   double value = value_at(c, 0, 0);
-  RunRecord r = {c->at.task, c->at.epoch, c->at.step, c->s->train_ms * 1e-3, 1, &c->action->name, &value};
-  return rundir_record(c->s->dir, &r, c->s->sink);
+  MetricValue record = {c->action->name, value};
+  return rundir_metrics(c->s->dir, c->at.task, c->at.epoch, c->at.step, c->s->train_ms * 1e-3, &record, 1, c->s->sink);
+}
+
+/* A tensor as nested JSON arrays; *k counts the elements taken. */
+static json_t *json_axis(const ActionCall *c, uint32_t i, uint32_t axis, int64_t *k) {
+  const Type *t = value_type(c, i);
+  if (axis == t->rank) {
+    double v = value_at(c, i, (*k)++);
+    return isfinite(v) ? json_real(v) : json_null();
+  }
+  json_t *list = json_array();
+  for (int64_t j = 0; j < t->dim[axis]; j++) json_array_append_new(list, json_axis(c, i, axis + 1, k));
+  return list;
 }
 
 static bool act_report(ActionCall *c) {
-  const Type *t = value_type(c, 0);
-  int64_t n = ir_elements(t);
-  double *v = malloc(sizeof *v * (size_t)(n + 1));
-  if (!v) return false;
-  for (int64_t i = 0; i < n; i++) v[i] = value_at(c, 0, i);
-  bool ok = rundir_report(c->s->dir, c->at.task, c->action->name, t->rank, t->dim, v, c->s->sink);
-  free(v);
+  Session *s = c->s;
+  bool ok = true;
+  if (value_type(c, 0)->rank == 0) {
+    MetricValue record = {c->action->name, value_at(c, 0, 0)};
+    ok = rundir_metrics(s->dir, c->at.task, -1, -1, s->train_ms * 1e-3, &record, 1, s->sink);
+  } else {
+    int64_t k = 0;
+    rundir_array(s->dir, c->at.task, c->action->name, json_axis(c, 0, 0, &k));
+  }
   StrBuf text = {0};
   put_value(&text, c, 0, NULL);
-  progress_clear(c->s->progress);
-  printf("%-8s %s = %s\n", c->at.task, c->action->name, text.s);
+  progress_clear(s->progress);
+  printf("%s.%s = %s\n", c->at.task, c->action->name, text.s);
   fflush(stdout);
   sb_free(&text);
   return ok;
 }
 
 static bool act_checkpoint(ActionCall *c) {
-  return session_save(c->s, rundir_path(c->s->dir, "checkpoint.safetensors"));
+  return session_save(c->s, rundir_file(c->s->dir, "checkpoint.safetensors"));
 }
 
 static bool act_stop(ActionCall *c) {

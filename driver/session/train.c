@@ -142,18 +142,16 @@ static bool run_steps(Training *t, ReadyGraph *g, int64_t n) {
 static bool report_metrics(Training *t) {
   Session *s = t->s;
   uint32_t n = t->task->n_metrics;
-  const char **name = arena_array(&s->sink->mem, const char *, n + 1);
-  double *value = arena_array(&s->sink->mem, double, n + 1);
+  MetricValue *value = arena_array(&s->engine.mem, MetricValue, n + 1);
   for (uint32_t i = 0; i < n; i++) {
     const Metric *m = &t->task->metric[i];
-    name[i] = m->name;
-    value[i] = engine_scalar(&s->engine, m->sum) / engine_scalar(&s->engine, m->weight);
+    value[i] = (MetricValue){m->name, engine_scalar(&s->engine, m->sum) / engine_scalar(&s->engine, m->weight)};
     engine_set_scalar(&s->engine, m->sum, 0);
     engine_set_scalar(&s->engine, m->weight, 0);
   }
-  RunRecord r = {t->task->name, t->context.epoch, t->context.step - 1, t->s->train_ms * 1e-3, n, name, value};
-  if (s->progress) progress_epoch(s->progress, &r);
-  return !n || rundir_record(s->dir, &r, s->sink);
+  int64_t step = t->context.step - 1, epoch = t->order ? t->context.epoch : -1;
+  progress_record(s->progress, step, epoch, value, n);
+  return !n || rundir_metrics(s->dir, t->task->name, epoch, step, s->train_ms * 1e-3, value, n, s->sink);
 }
 
 /* One epoch, or one reporting interval without data. */
@@ -167,7 +165,7 @@ static bool run_epoch(Training *t) {
     int64_t full = t->order ? (t->rows - t->context.position) / t->task->batch : left;
     int64_t n = tail ? 1 : steps_until_event(t, left < full ? left : full);
     if (!run_steps(t, tail ? t->tail : t->step, n) || !run_events(t, 0)) return false;
-    if (t->s->progress) progress_step(t->s->progress, t->context.epoch, t->epochs, t->context.step - 1, t->total);
+    progress_step(t->s->progress, t->context.step - 1, t->context.epoch, NULL, 0);
   }
   if (*t->s->engine.stop) return true;
   return report_metrics(t) && run_events(t, t->context.epoch);
@@ -177,14 +175,14 @@ static bool train(Training *t) {
   if (!prepare(t) || !measure(t)) return false;
   t->context = engine_context(&t->s->engine, engine_key(&t->s->engine, t->task->name, 0));
   if (!t->s->first_step_ms) t->s->first_step_ms = clock_ms();
-  if (t->s->progress) progress_begin(t->s->progress, t->task->name, t->epochs, t->total);
+  progress_task(t->s->progress, t->task->name, 0, t->total, t->order ? t->epochs : 0);
   if (!run_moment(t, WHEN_START)) return false;
   for (int64_t epoch = 1; epoch <= t->epochs && !t->stop && !*t->s->engine.stop; epoch++) {
     t->context.epoch = epoch;
     if (!run_epoch(t)) return false;
   }
   t->s->steps += t->context.step - 1;
-  if (t->s->progress) progress_end(t->s->progress);
+  progress_task_end(t->s->progress);
   return *t->s->engine.stop || run_moment(t, WHEN_END);
 }
 
