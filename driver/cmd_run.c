@@ -1,6 +1,5 @@
 /* `seppo run`: load, compile, run the tasks in file order, leave the run folder complete. */
 #include "codegen/cache.h"
-#include "codegen/host.h"
 #include "driver/commands.h"
 #include "driver/session/session.h"
 #include "runtime/pool.h"
@@ -130,6 +129,20 @@ static int run_session(Session *s) {
   return end == TASK_INTERRUPTED ? EXIT_INTERRUPTED : EXIT_DONE;
 }
 
+/* "model name" of /proc/cpuinfo; empty where there is none. */
+static void processor_name(char *out, int size) {
+  char line[256];
+  *out = 0;
+  FILE *f = fopen("/proc/cpuinfo", "r");
+  while (f && fgets(line, sizeof line, f)) {
+    if (strncmp(line, "model name", 10)) continue;
+    const char *colon = strchr(line, ':');
+    snprintf(out, (size_t)size, "%.*s", colon ? (int)strcspn(colon + 2, "\n") : 0, colon ? colon + 2 : "");
+    break;
+  }
+  if (f) fclose(f);
+}
+
 /* What config.json says: enough to run the same again. */
 static json_t *run_config(const Session *s, const RunSettings *r) {
   const Source *file = &s->l->sources.source.at[s->l->source];
@@ -143,7 +156,7 @@ static json_t *run_config(const Session *s, const RunSettings *r) {
   struct utsname machine;
   uname(&machine);
   char cpu[256];
-  host_cpu_name(cpu, sizeof cpu);
+  processor_name(cpu, sizeof cpu);
   return json_pack("{sssssosisissssss so}", "file", s->options->word[0], "file_hash", hex, "settings", settings, "seed",
                    (json_int_t)r->seed, "threads", (int)pool_threads(s->engine.pool), "seppo", SEPPO_VERSION, "system",
                    machine.release, "cpu", cpu, "notes", notes);
