@@ -91,7 +91,8 @@ int load_report(const Loaded *l, const Options *o) {
 }
 
 void load_free(Loaded *l) {
-  if (l->elab.module) ir_module_free(l->elab.module);
+  elaborated_free(&l->elab);
+  if (l->ast) ast_free(l->ast);
   diag_sink_free(&l->sink);
   source_map_free(&l->sources);
 }
