@@ -1,0 +1,28 @@
+# The command line itself: help, wrong words, exit statuses.
+seppo=$1; . tests/support/cli.sh
+
+run 0 help;            out_has "seppo run"; out_has "exit status"
+run 0 --version;       out_has "seppo 0."
+run 2;                 err_has "commands:"
+run 2 rum;             err_has 'did you mean `seppo run`?'
+run 2 run;             err_has "expected FILE"
+run 2 run a b --tread 2; err_has 'unknown option `--tread`'
+run 2 run x.sep --thread 2; err_has 'did you mean `--threads`?'
+run 2 run x.sep --threads many; err_has 'expects an integer'
+run 2 run x.sep --threads 0;    err_has 'from 1 to'
+run 2 run x.sep --set width;    err_has 'expects NAME=VALUE'
+run 2 run x.sep --progress bat; err_has 'did you mean `bar`?'
+run 2 run x.sep --quiet=yes;    err_has 'takes no value'
+run 2 ir x.sep --stage grap;    err_has 'did you mean `graph`?'
+run 2 ir x.sep --stage llvm --format dot; err_has "graph stages"
+run 2 check a.sep b.sep;        err_has 'found also `b.sep`'
+run 3 run no-such-file.sep;     err_has 'cannot read `no-such-file.sep`'
+run 3 check tests;              err_has 'cannot read `tests`'
+for c in run check ir opt fmt explain cache; do run 0 $c --help; out_has "usage: seppo $c"; done
+
+printf 'let a = 1 +\n' >"$work/broken.sep"
+run 1 check "$work/broken.sep"; err_has "broken.sep:"
+run 1 check "$work/broken.sep" --error-format short
+run 1 check "$work/broken.sep" --error-format json; err_has '"code"'
+run 2 check "$work/broken.sep" --error-format pretty; err_has "human, short or json"
+finish

@@ -1,0 +1,29 @@
+# Sourced by tests/cli/*.sh: runs the program and checks what it does.
+#   seppo=$1; . tests/support/cli.sh
+# Each test has its own scratch folder $work and its own object cache.
+set -uo pipefail
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export XDG_CACHE_HOME=$work/cache
+unset OPENBLAS_CORETYPE
+failures=0
+
+fail() { echo "FAILED: $*" >&2; failures=$((failures + 1)); }
+
+# run STATUS ARGS..: runs seppo, keeps $work/out and $work/err, checks the exit status
+run() {
+  local want=$1 got; shift
+  "$seppo" "$@" >"$work/out" 2>"$work/err" </dev/null; got=$?
+  [ "$got" = "$want" ] || { fail "seppo $*: exit status $got, expected $want"; head -30 "$work/err" >&2; }
+}
+# stdout / stderr contain a fixed string
+out_has() { grep -qF -- "$1" "$work/out" || { fail "stdout lacks: $1"; head -20 "$work/out" >&2; }; }
+err_has() { grep -qF -- "$1" "$work/err" || { fail "stderr lacks: $1"; head -20 "$work/err" >&2; }; }
+# json FILE KEY..: a value of a JSON file by its keys (jq's job, without needing jq)
+json() { python3 -c 'import json,sys
+v=json.load(open(sys.argv[1]))
+for k in sys.argv[2:]: v=v[int(k)] if isinstance(v,list) else v[k]
+print(v)' "$@"; }
+# number_check EXPRESSION: awk says whether it holds
+holds() { awk "BEGIN{exit !($1)}" || fail "does not hold: $2 ($1)"; }
+finish() { [ "$failures" = 0 ] || { echo "$failures checks failed" >&2; exit 1; }; exit 0; }
