@@ -19,11 +19,8 @@ run() {
 # stdout / stderr contain a fixed string
 out_has() { grep -qF -- "$1" "$work/out" || { fail "stdout lacks: $1"; head -20 "$work/out" >&2; }; }
 err_has() { grep -qF -- "$1" "$work/err" || { fail "stderr lacks: $1"; head -20 "$work/err" >&2; }; }
-# json FILE KEY..: a value of a JSON file by its keys (jq's job, without needing jq)
-json() { python3 -c 'import json,sys
-v=json.load(open(sys.argv[1]))
-for k in sys.argv[2:]: v=v[int(k)] if isinstance(v,list) else v[k]
-print(v)' "$@"; }
-# number_check EXPRESSION: awk says whether it holds
+# json FILE FILTER: a value of a JSON file
+json() { jq -r "$2" "$1"; }
+# holds EXPRESSION WHAT: awk says whether it holds
 holds() { awk "BEGIN{exit !($1)}" || fail "does not hold: $2 ($1)"; }
 finish() { [ "$failures" = 0 ] || { echo "$failures checks failed" >&2; exit 1; }; exit 0; }
