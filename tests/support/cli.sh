@@ -6,6 +6,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export XDG_CACHE_HOME=$work/cache
 unset OPENBLAS_CORETYPE
+# Real MNIST where it lies beside the checkout; else the program draws its own digits.
+[ -z "${SEPPO_DATA:-}" ] && [ -d ../shared/data/mnist ] && export SEPPO_DATA=$PWD/../shared/data
+real_mnist() { [ -f "${SEPPO_DATA:-none}/mnist/train-images-idx3-ubyte.gz" ]; }
 failures=0
 
 fail() { echo "FAILED: $*" >&2; failures=$((failures + 1)); }
