@@ -12,7 +12,7 @@ bool svg_from_dot(const char *dot, StrBuf *svg, DiagSink *sink) {
   if (ok)
     sb_write(svg, text, length);
   else
-    diag_error(sink, "E0602", SPAN_NONE, "Graphviz could not draw the graph");
+    diag_error(sink, "E0608", SPAN_NONE, "Graphviz could not draw the graph");
   if (text) gvFreeRenderData(text);
   if (g) {
     gvFreeLayout(gvc, g);

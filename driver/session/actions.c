@@ -154,7 +154,7 @@ static bool act_not_there(ActionCall *c) {
                                      [ACT_PLOT] = "plot",
                                      [ACT_KEEP] = "keep best"};
   Span at = c->action->loc == IR_NONE ? SPAN_NONE : ir_loc_get(c->s->m, c->action->loc)->span;
-  diag_error(c->s->sink, "E0510", at, "`%s` is not there yet in this version", word[c->action->kind]);
+  diag_error(c->s->sink, "E0902", at, "`%s` is not there yet in this version", word[c->action->kind]);
   return false;
 }
 

@@ -29,16 +29,16 @@ void session_bad_run(Session *s, TaskId t, const Graph *g, const Context *c, Run
   long long step = (long long)c->step;
   switch (status) {
   case RUN_BAD_INDEX:
-    diag_error(&s->l->sink, "E0901", at, "index %lld is out of range 0..%lld in step %lld of `%s`",
+    diag_error(&s->l->sink, "E1002", at, "index %lld is out of range 0..%lld in step %lld of `%s`",
                (long long)c->bad_index, (long long)c->bad_extent, step, task);
     break;
   case RUN_LAPACK:
-    diag_error(&s->l->sink, "E0902", at,
+    diag_error(&s->l->sink, "E1003", at,
                "`%s` failed in step %lld of `%s`: the matrix is singular or not positive definite", op_name(s, c), step,
                task);
     break;
   default:
-    diag_error(&s->l->sink, "E0903", at, "a loss or parameter became NaN or infinite in step %lld of `%s`", step, task);
+    diag_error(&s->l->sink, "E1001", at, "a loss or parameter became NaN or infinite in step %lld of `%s`", step, task);
     diag_hint(&s->l->sink, "a smaller learning rate, or `clip_norm` on the gradient, often helps");
     break;
   }

@@ -28,7 +28,7 @@ bool engine_open(Engine *e, const Module *m, const EngineOptions *o, DiagSink *s
   e->field = arena_array(&e->mem, const void *, m->field.n + 1);
   for (uint32_t i = 0; i < m->field.n; i++) e->field[i] = m->field.at[i].bytes;
   if (e->cells && e->pool) return true;
-  diag_error(sink, "E0605", SPAN_NONE, "not enough memory: parameters and states need %llu bytes",
+  diag_error(sink, "E0607", SPAN_NONE, "not enough memory: parameters and states need %llu bytes",
              (unsigned long long)e->cell_bytes);
   diag_status(sink, EXIT_FILES);
   return false;
@@ -81,7 +81,7 @@ static bool grow_temps(Engine *e, uint64_t bytes, DiagSink *sink) {
   e->temps = arena_pages(bytes);
   e->temp_bytes = bytes;
   if (e->temps) return true;
-  diag_error(sink, "E0605", SPAN_NONE, "not enough memory: intermediate results need %llu bytes",
+  diag_error(sink, "E0607", SPAN_NONE, "not enough memory: intermediate results need %llu bytes",
              (unsigned long long)bytes);
   diag_status(sink, EXIT_FILES);
   return false;
@@ -89,11 +89,11 @@ static bool grow_temps(Engine *e, uint64_t bytes, DiagSink *sink) {
 
 bool engine_prepare(Engine *e, TaskId task, const Graph *const *graph, const char *const *name, uint32_t n,
                     ReadyGraph **out, DiagSink *sink) {
-  const Graph *todo[64];
-  const char *todo_name[64];
-  const CompiledGraph *code[64];
+  const Graph **todo = arena_array(&e->mem, const Graph *, n);
+  const char **todo_name = arena_array(&e->mem, const char *, n);
+  const CompiledGraph **code = arena_array(&e->mem, const CompiledGraph *, n);
   uint32_t k = 0;
-  for (uint32_t i = 0; i < n && k < 64; i++)
+  for (uint32_t i = 0; i < n; i++)
     if (graph[i]->region != IR_NONE && !find_ready(e, graph[i])) todo[k] = graph[i], todo_name[k++] = name[i];
   if (k && !program_compile_all(e->program, task, todo, todo_name, k, code, sink)) return false;
   for (uint32_t i = 0; i < k; i++) {

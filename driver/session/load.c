@@ -23,7 +23,7 @@ static char *read_all(FILE *f, size_t *length) {
 }
 
 static bool no_file(Loaded *l, const char *path, const char *why) {
-  diag_error(&l->sink, "E0601", SPAN_NONE, "cannot read `%s`: %s", path, why);
+  diag_error(&l->sink, "E0606", SPAN_NONE, "cannot read `%s`: %s", path, why);
   diag_status(&l->sink, EXIT_FILES);
   return false;
 }

@@ -5,14 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { max_events = 60, shuffle_stream = 0 };
 static const double chunk_ms = 50; /* longest native call: keeps progress and Ctrl-C lively */
 
 typedef struct Training {
   Session *s;
   TaskId id;
   const Task *task;
-  ReadyGraph *step, *tail, *event[max_events];
+  ReadyGraph *step, *tail, **event;
   Context context;
   int32_t *order;
   int64_t rows;            /* of the source; 0 without data */
@@ -22,25 +21,26 @@ typedef struct Training {
   bool stop;
 } Training;
 
+/* Compiles the step, the short last batch's step and every event's graph. */
 static bool prepare(Training *t) {
   const Task *task = t->task;
-  Session *s = t->s;
-  const Graph *graph[max_events + 2] = {&task->step, &task->tail};
-  const char *name[max_events + 2] = {task->name, arena_printf(&s->sink->mem, "%s.tail", task->name)};
-  ReadyGraph *ready[max_events + 2];
-  if (task->n_events > max_events) {
-    diag_error(s->sink, "E0502", ir_loc_get(s->m, task->loc)->span, "more than %d `every` and `at` blocks in one task",
-               max_events);
-    return false;
-  }
+  Arena *mem = &t->s->engine.mem;
+  uint32_t n = task->n_events + 2;
+  const Graph **graph = arena_array(mem, const Graph *, n);
+  const char **name = arena_array(mem, const char *, n);
+  ReadyGraph **ready = arena_array(mem, ReadyGraph *, n);
+  graph[0] = &task->step;
+  name[0] = task->name;
+  graph[1] = &task->tail;
+  name[1] = arena_printf(mem, "%s.tail", task->name);
   for (uint32_t i = 0; i < task->n_events; i++) {
     graph[i + 2] = &task->event[i].graph;
-    name[i + 2] = arena_printf(&s->sink->mem, "%s.event%u", task->name, i);
+    name[i + 2] = arena_printf(mem, "%s.event%u", task->name, i);
   }
-  if (!engine_prepare(&s->engine, t->id, graph, name, task->n_events + 2, ready, s->sink)) return false;
+  if (!engine_prepare(&t->s->engine, t->id, graph, name, n, ready, t->s->sink)) return false;
   t->step = ready[0];
   t->tail = ready[1];
-  memcpy(t->event, ready + 2, sizeof *ready * task->n_events);
+  t->event = ready + 2;
   return true;
 }
 
