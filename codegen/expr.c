@@ -257,21 +257,21 @@ static KVal value_broadcast(Kern *k, NodeId n, const Ix *idx, KVal mask) {
   const Attr *a = rp_attr(k->r, n);
   Ix in[IR_MAX_RANK];
   for (uint32_t i = 0; i < a->axes.n; i++) in[i] = idx[a->axes.v[i]];
-  return expr_value(k, rp_in(k->r, n)[0], in, mask);
+  return node_value(k, rp_in(k->r, n)[0], in, mask);
 }
 
 static KVal value_reshape(Kern *k, NodeId n, const Ix *idx, KVal mask) {
   const Type *to = rp_type(k->r, n), *from = rp_type(k->r, rp_in(k->r, n)[0]);
   Ix in[IR_MAX_RANK], at = expr_linearise(&k->b, to->rank, to->dim, idx);
   expr_delinearise(&k->b, &at, from->rank, from->dim, in);
-  return expr_value(k, rp_in(k->r, n)[0], in, mask);
+  return node_value(k, rp_in(k->r, n)[0], in, mask);
 }
 
 static KVal value_transpose(Kern *k, NodeId n, const Ix *idx, KVal mask) {
   const Attr *a = rp_attr(k->r, n);
   Ix in[IR_MAX_RANK];
   for (uint32_t i = 0; i < a->axes.n; i++) in[a->axes.v[i]] = idx[i];
-  return expr_value(k, rp_in(k->r, n)[0], in, mask);
+  return node_value(k, rp_in(k->r, n)[0], in, mask);
 }
 
 static KVal value_reverse(Kern *k, NodeId n, const Ix *idx, KVal mask) {
@@ -284,7 +284,7 @@ static KVal value_reverse(Kern *k, NodeId n, const Ix *idx, KVal mask) {
     Ix neg = ix_scale(&idx[axis], -1);
     in[axis] = ix_addc(&neg, t->dim[axis] - 1);
   }
-  return expr_value(k, rp_in(k->r, n)[0], in, mask);
+  return node_value(k, rp_in(k->r, n)[0], in, mask);
 }
 
 static KVal value_slice(Kern *k, NodeId n, const Ix *idx, KVal mask) {
@@ -294,7 +294,7 @@ static KVal value_slice(Kern *k, NodeId n, const Ix *idx, KVal mask) {
     Ix s = ix_scale(&idx[i], a->step.v[i]);
     in[i] = ix_addc(&s, a->lo.v[i]);
   }
-  return expr_value(k, rp_in(k->r, n)[0], in, mask);
+  return node_value(k, rp_in(k->r, n)[0], in, mask);
 }
 
 static KVal value_pad(Kern *k, NodeId n, const Ix *idx, KVal mask) {
@@ -316,7 +316,7 @@ static KVal value_pad(Kern *k, NodeId n, const Ix *idx, KVal mask) {
     }
     in[i] = at;
   }
-  KVal v = expr_value(k, rp_in(k->r, n)[0], in, inside);
+  KVal v = node_value(k, rp_in(k->r, n)[0], in, inside);
   return select_value(k, to->dtype, inside, v, kb_number(&k->b, to->dtype, 0));
 }
 
@@ -332,7 +332,7 @@ static KVal value_concat(Kern *k, NodeId n, const Ix *idx, KVal mask) {
     memcpy(in, idx, sizeof(Ix) * t->rank);
     in[axis] = ix_addc(&idx[axis], -begin);
     KVal inside = ix_in_range(&k->b, &in[axis], 0, extent);
-    KVal v = expr_value(k, part[i], in, kb_and(&k->b, mask, inside));
+    KVal v = node_value(k, part[i], in, kb_and(&k->b, mask, inside));
     sum = select_value(k, t->dtype, inside, v, sum);
     begin += extent;
   }
@@ -341,7 +341,7 @@ static KVal value_concat(Kern *k, NodeId n, const Ix *idx, KVal mask) {
 
 /* An index read from a tensor, checked against the extent. */
 static Ix checked_index(Kern *k, NodeId n, NodeId index, const Ix *idx, KVal mask, int64_t extent) {
-  KVal v = expr_value(k, index, idx, mask);
+  KVal v = node_value(k, index, idx, mask);
   if (rp_type(k->r, index)->dtype != DT_I64) v = kb_op(&k->b, OP_cast, DT_I64, v, K_NONE, K_NONE);
   if (mask != K_NONE) v = kb_op(&k->b, OP_select, DT_I64, mask, v, kb_int(&k->b, 0));
   return ix_value(kb_check(&k->b, v, extent, n, k->r->region));
@@ -358,7 +358,7 @@ static KVal value_gather(Kern *k, NodeId n, const Ix *idx, KVal mask) {
   memcpy(at_x, idx, sizeof(Ix) * axis);
   at_x[axis] = checked_index(k, n, i, at_i, mask, rp_type(k->r, x)->dim[axis]);
   for (uint32_t d = axis + 1; d < rp_type(k->r, x)->rank; d++) at_x[d] = idx[d - 1 + n_i];
-  return expr_value(k, x, at_x, mask);
+  return node_value(k, x, at_x, mask);
 }
 
 static KVal value_dynamic_slice(Kern *k, NodeId n, const Ix *idx, KVal mask) {
@@ -369,7 +369,7 @@ static KVal value_dynamic_slice(Kern *k, NodeId n, const Ix *idx, KVal mask) {
     Ix start = checked_index(k, n, in[1 + i], NULL, K_NONE, x->dim[i] - t->dim[i] + 1);
     at[i] = ix_add(&k->b, &start, &idx[i]);
   }
-  return expr_value(k, in[0], at, mask);
+  return node_value(k, in[0], at, mask);
 }
 
 /* Element of x that tap number `taps` of the window at idx names; outside the operand there is none (0). */
@@ -378,7 +378,7 @@ static KVal value_window_pick(Kern *k, NodeId n, const Ix *idx, KVal mask) {
   const Attr *a = rp_attr(k->r, n);
   const Type *x = rp_type(k->r, in[0]);
   Ix at[IR_MAX_RANK], tap[3];
-  KVal v = expr_value(k, in[1], idx, mask), inside = mask;
+  KVal v = node_value(k, in[1], idx, mask), inside = mask;
   int64_t size[3];
   for (uint32_t i = 0; i < a->n_window; i++) size[i] = a->window[i].size;
   Ix flat = ix_value(kb_op(&k->b, OP_cast, DT_I64, v, K_NONE, K_NONE));
@@ -392,14 +392,14 @@ static KVal value_window_pick(Kern *k, NodeId n, const Ix *idx, KVal mask) {
     at[i] = ix_addc(&p, -a->window[w].lo);
     inside = kb_and(&k->b, inside, ix_in_range(&k->b, &at[i], 0, x->dim[i]));
   }
-  KVal loaded = expr_value(k, in[0], at, inside);
+  KVal loaded = node_value(k, in[0], at, inside);
   return select_value(k, x->dtype, inside, loaded, kb_number(&k->b, x->dtype, 0));
 }
 
 static KVal value_random(Kern *k, NodeId n, const Ix *idx) {
   const Attr *a = rp_attr(k->r, n);
   const Type *t = rp_type(k->r, n);
-  KVal key = expr_value(k, rp_in(k->r, n)[0], NULL, K_NONE);
+  KVal key = node_value(k, rp_in(k->r, n)[0], NULL, K_NONE);
   Ix at = expr_linearise(&k->b, t->rank, t->dim, idx);
   return kb_random(&k->b, t->dtype, key, ix_materialise(&k->b, &at), a->dist, a->site);
 }
@@ -412,8 +412,8 @@ static KVal try_fma(Kern *k, NodeId n, const Ix *idx, KVal mask) {
   for (uint32_t i = 0; i < 2; i++) {
     if (rp_node(r, in[i])->op != OP_mul || r->n_uses[in[i]] != 1 || is_stored(k, in[i])) continue;
     const NodeId *f = rp_in(r, in[i]);
-    KVal x = expr_value(k, f[0], idx, mask), y = expr_value(k, f[1], idx, mask),
-         z = expr_value(k, in[1 - i], idx, mask);
+    KVal x = node_value(k, f[0], idx, mask), y = node_value(k, f[1], idx, mask),
+         z = node_value(k, in[1 - i], idx, mask);
     k->cost_per_element += 0.01;
     return kb_fma(&k->b, rp_type(r, n)->dtype, x, y, z);
   }
@@ -425,7 +425,7 @@ static KVal value_elementwise(Kern *k, NodeId n, const Ix *idx, KVal mask) {
   const NodeId *in = rp_in(k->r, n);
   KVal v[3] = {K_NONE, K_NONE, K_NONE}, fused = try_fma(k, n, idx, mask);
   if (fused != K_NONE) return fused;
-  for (uint32_t i = 0; i < node->n_in; i++) v[i] = expr_value(k, in[i], idx, mask);
+  for (uint32_t i = 0; i < node->n_in; i++) v[i] = node_value(k, in[i], idx, mask);
   k->cost_per_element += op_cost(node->op);
   return kb_op(&k->b, node->op, rp_type(k->r, n)->dtype, v[0], v[1], v[2]);
 }
@@ -450,7 +450,7 @@ static KVal compute(Kern *k, NodeId n, const Ix *idx, KVal mask) {
   }
 }
 
-KVal expr_value(Kern *k, NodeId n, const Ix *idx, KVal mask) {
+KVal node_value(Kern *k, NodeId n, const Ix *idx, KVal mask) {
   uint32_t rank = rp_type(k->r, n)->rank;
   if (is_stored(k, n)) return load_stored(k, n, idx, mask);
   KVal v = memo_find(k, n, idx, rank, mask);
@@ -464,5 +464,5 @@ KVal expr_linear(Kern *k, NodeId n, const Ix *at, KVal mask) {
   const Type *t = rp_type(k->r, n);
   Ix idx[IR_MAX_RANK];
   expr_delinearise(&k->b, at, t->rank, t->dim, idx);
-  return expr_value(k, n, idx, mask);
+  return node_value(k, n, idx, mask);
 }

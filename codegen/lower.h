@@ -186,7 +186,7 @@ typedef struct Kern {
   Vec(Ix) memo_ix;
   uint32_t *memo_table, n_memo_table;
   Vec(uint8_t) lit[2];     /* f32 and f64 literals of the kernel's table: the arguments PS_CONSTS index 1 and 2 */
-  double cost_per_element; /* ns, of what expr_value computed since it was last reset */
+  double cost_per_element; /* ns, of what node_value computed since it was last reset */
   double cost;             /* ns, of the whole kernel */
   int64_t tasks;
 } Kern;
@@ -200,7 +200,7 @@ uint32_t kern_buf(Kern *k, const Store *s, DType dtype, int64_t elems, bool writ
 uint32_t kern_out(Kern *k, NodeId n);
 KVal kern_literal(Kern *k, DType dtype, const void *bytes);
 /* Element idx (one form per axis) of node n; under the mask only, when it is not K_NONE. */
-KVal expr_value(Kern *k, NodeId n, const Ix *idx, KVal mask);
+KVal node_value(Kern *k, NodeId n, const Ix *idx, KVal mask);
 /* Element at row-major position `at` of node n. */
 KVal expr_linear(Kern *k, NodeId n, const Ix *at, KVal mask);
 void expr_delinearise(KBuilder *b, const Ix *at, uint32_t rank, const int64_t *dim, Ix *idx);

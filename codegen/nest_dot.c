@@ -258,7 +258,7 @@ static void emit_epilogue(Tile *t, const Ix *batch, const Ix *row_begin, const I
     const Type *out = rp_type(k->r, group->output.at[o]);
     bool same = out->rank == type->rank && !memcmp(out->dim, type->dim, sizeof *out->dim * out->rank);
     value[o] =
-        same ? expr_value(k, group->output.at[o], idx, K_NONE) : expr_linear(k, group->output.at[o], &at, K_NONE);
+        same ? node_value(k, group->output.at[o], idx, K_NONE) : expr_linear(k, group->output.at[o], &at, K_NONE);
   }
   for (uint32_t o = 0; o < group->output.n; o++) kb_store(b, kern_out(k, group->output.at[o]), &at, value[o], K_NONE);
   kb_end(b);

@@ -185,7 +185,7 @@ static void map_body(Kern *k, const Loops *l, const Ix *iv, const Type *root) {
     NodeId n = group->output.at[i];
     const Type *t = rp_type(k->r, n);
     bool same = t->rank == root->rank && !memcmp(t->dim, root->dim, sizeof *t->dim * t->rank);
-    value[i] = same ? expr_value(k, n, idx, K_NONE) : expr_linear(k, n, &at, K_NONE);
+    value[i] = same ? node_value(k, n, idx, K_NONE) : expr_linear(k, n, &at, K_NONE);
   }
   for (uint32_t i = 0; i < group->output.n; i++)
     kb_store(&k->b, kern_out(k, group->output.at[i]), &at, value[i], K_NONE);

@@ -28,7 +28,7 @@ static void copy_whole(Kern *k, NodeId x, uint32_t out) {
   Ix idx[IR_MAX_RANK];
   uint32_t n = open_all(k, t, idx, true);
   Ix at = position(k, t, idx);
-  kb_store(&k->b, out, &at, expr_value(k, x, idx, K_NONE), K_NONE);
+  kb_store(&k->b, out, &at, node_value(k, x, idx, K_NONE), K_NONE);
   close_n(k, n);
 }
 
@@ -53,7 +53,7 @@ static void nest_concat(RegionPlan *r, uint32_t g, NodeId n) {
     memcpy(to, idx, sizeof to);
     to[axis] = ix_addc(&idx[axis], begin);
     Ix at = position(&k, t, to);
-    kb_store(&k.b, out, &at, expr_value(&k, x, idx, K_NONE), K_NONE);
+    kb_store(&k.b, out, &at, node_value(&k, x, idx, K_NONE), K_NONE);
     close_n(&k, loops);
     done(&k, "concat", n, 0.05 * (double)ir_elements(part));
     begin += part->dim[axis];
@@ -76,7 +76,7 @@ static void nest_cumsum(RegionPlan *r, uint32_t g, NodeId n) {
   Ix iv = ix_value(kb_for(&k.b, KL_SERIAL, 1, extent, K_NONE));
   if (a->reverse) iv = ix_scale(&iv, -1), iv = ix_addc(&iv, extent - 1);
   idx[a->axis] = iv;
-  KVal v = expr_value(&k, rp_in(r, n)[0], idx, K_NONE);
+  KVal v = node_value(&k, rp_in(r, n)[0], idx, K_NONE);
   KVal next = kb_op(&k.b, OP_add, t.dtype, kb_get(&k.b, sum), v, K_NONE);
   kb_set(&k.b, sum, next);
   Ix at = position(&k, &t, idx);
@@ -122,7 +122,7 @@ static void nest_sort(RegionPlan *r, uint32_t g, NodeId n) {
 /* ---------------------------------------------------------------- scatter and dynamic updates */
 
 static KVal as_index(Kern *k, NodeId n, NodeId index, const Ix *idx, int64_t extent) {
-  KVal v = expr_value(k, index, idx, K_NONE);
+  KVal v = node_value(k, index, idx, K_NONE);
   if (rp_type(k->r, index)->dtype != DT_I64) v = kb_op(&k->b, OP_cast, DT_I64, v, K_NONE, K_NONE);
   return kb_check(&k->b, v, extent, n, k->r->region);
 }
@@ -151,7 +151,7 @@ static void nest_scatter(RegionPlan *r, uint32_t g, NodeId n) {
     to[axis] = ix_value(as_index(&k, n, in[1], at_i, t->dim[axis]));
     for (uint32_t d = axis + 1; d < t->rank; d++) to[d] = at_u[d - 1 + n_i];
     Ix at = position(&k, t, to);
-    put(&k, out, &at, expr_value(&k, in[2], at_u, K_NONE), rp_node(r, n)->op == OP_scatter_add, t->dtype);
+    put(&k, out, &at, node_value(&k, in[2], at_u, K_NONE), rp_node(r, n)->op == OP_scatter_add, t->dtype);
     close_n(&k, loops);
   }
   done(&k, "scatter", n, 0.05 * (double)ir_elements(t) + 2 * (double)ir_elements(u));
@@ -171,7 +171,7 @@ static void nest_dynamic_update(RegionPlan *r, uint32_t g, NodeId n) {
     uint32_t loops = open_all(&k, u, at_u, true);
     for (uint32_t i = 0; i < t->rank; i++) to[i] = ix_add(&k.b, &start[i], &at_u[i]);
     Ix at = position(&k, t, to);
-    put(&k, out, &at, expr_value(&k, in[1], at_u, K_NONE), rp_node(r, n)->op == OP_dynamic_add, t->dtype);
+    put(&k, out, &at, node_value(&k, in[1], at_u, K_NONE), rp_node(r, n)->op == OP_dynamic_add, t->dtype);
     close_n(&k, loops);
   }
   done(&k, "dynamic", n, 0.05 * (double)(ir_elements(t) + ir_elements(u)));
@@ -196,7 +196,7 @@ static void nest_window_place(RegionPlan *r, uint32_t g, NodeId n) {
   int64_t size[3];
   KVal inside = K_NONE;
   for (uint32_t i = 0; i < a->n_window; i++) size[i] = a->window[i].size;
-  Ix flat = ix_value(kb_op(&k.b, OP_cast, DT_I64, expr_value(&k, in[1], idx, K_NONE), K_NONE, K_NONE));
+  Ix flat = ix_value(kb_op(&k.b, OP_cast, DT_I64, node_value(&k, in[1], idx, K_NONE), K_NONE, K_NONE));
   expr_delinearise(&k.b, &flat, a->n_window, size, tap);
   memcpy(to, idx, sizeof to);
   for (uint32_t i = 0; i < a->n_window; i++) {
@@ -206,7 +206,7 @@ static void nest_window_place(RegionPlan *r, uint32_t g, NodeId n) {
     inside = kb_and(&k.b, inside, ix_in_range(&k.b, &to[lead + i], 0, t->dim[lead + i]));
   }
   at = position(&k, t, to);
-  KVal old = kb_load(&k.b, out, &at, inside, 0), v = expr_value(&k, in[0], idx, K_NONE);
+  KVal old = kb_load(&k.b, out, &at, inside, 0), v = node_value(&k, in[0], idx, K_NONE);
   kb_store(&k.b, out, &at, kb_op(&k.b, OP_add, t->dtype, old, v, K_NONE), inside);
   close_n(&k, loops);
   done(&k, "place", n, 0.05 * (double)ir_elements(t) + 3 * (double)ir_elements(p));

@@ -86,7 +86,7 @@ static KVal window_element(Nest *s, NodeId n, NodeId x, Ix *at, const Ix *kept, 
   uint32_t lead = t->rank - a->n_window;
   for (uint32_t i = 0; i < a->n_window; i++)
     at[lead + i] = window_position(&s->k.b, &a->window[i], &kept[lead + i], &taps[i], t->dim[lead + i], inside);
-  return expr_value(&s->k, x, at, *inside);
+  return node_value(&s->k, x, at, *inside);
 }
 
 /* The two factors of element (kept, red) of a dot. */
@@ -102,7 +102,7 @@ static void dot_factors(Nest *s, NodeId n, const Ix *kept, const Ix *red, KVal f
     for (uint32_t i = 0; i < contract->n; i++) idx[contract->v[i]] = red[i], named |= 1u << contract->v[i];
     for (uint32_t i = 0; i < rp_type(s->r, x)->rank; i++)
       if (!(named >> i & 1)) idx[i] = kept[at++];
-    f[side] = expr_value(&s->k, x, idx, K_NONE);
+    f[side] = node_value(&s->k, x, idx, K_NONE);
   }
 }
 
@@ -112,7 +112,7 @@ static void conv_factors(Nest *s, NodeId n, const Ix *kept, const Ix *red, KVal 
   Ix at[IR_MAX_RANK] = {kept[0], kept[1], red[0]}, at_w[IR_MAX_RANK] = {kept[0], kept[2]};
   f[0] = window_element(s, n, in[0], at, kept, red + 1, inside);
   for (uint32_t i = 0; i <= spatial; i++) at_w[2 + i] = red[i];
-  f[1] = expr_value(&s->k, in[1], at_w, K_NONE);
+  f[1] = node_value(&s->k, in[1], at_w, K_NONE);
 }
 
 /* ---------------------------------------------------------------- one reduction */
@@ -259,7 +259,7 @@ static void step(Nest *s, Running *run) {
   }
   default:
     for (uint32_t i = 0, j = 0; i < rp_type(s->r, x)->rank; i++) at[i] = i == (uint32_t)axis ? red[0] : kept[j++];
-    step_argument(s, run, expr_value(&s->k, x, at, K_NONE), ix_materialise(&s->k.b, &red[0]));
+    step_argument(s, run, node_value(&s->k, x, at, K_NONE), ix_materialise(&s->k.b, &red[0]));
   }
 }
 

@@ -7,7 +7,7 @@
 
 static bool parse_field_line(Parser *p) {
   Field f = {0};
-  if (!parse_name(p, &f.name) || !parse_mark(p, ':') || !parse_type(p, &f.type)) return false;
+  if (!ir_read_name(p, &f.name) || !parse_mark(p, ':') || !parse_type(p, &f.type)) return false;
   vec_push(&p->m->field, f);
   parse_declare(&p->field, f.name);
   return true;
@@ -15,7 +15,7 @@ static bool parse_field_line(Parser *p) {
 
 static bool parse_rows_line(Parser *p) {
   RowSource r = {0};
-  if (!parse_name(p, &r.name) || !parse_mark(p, ':') || !parse_int(p, 0, INT64_MAX, &r.rows)) return false;
+  if (!ir_read_name(p, &r.name) || !parse_mark(p, ':') || !parse_int(p, 0, INT64_MAX, &r.rows)) return false;
   vec_push(&p->m->rows, r);
   parse_declare(&p->rows, r.name);
   return true;
@@ -25,7 +25,7 @@ static bool parse_cell_line(Parser *p) {
   Cell c = {.loc = ir_loc(p->m, (Loc){p->token.span, IR_NONE, ORIGIN_SOURCE, 0})};
   uint32_t kind = 0;
   if (!parse_choice(p, cell_word, CELL_WORDS, "field, rows, task or a kind of cell (param, state, ...)", &kind) ||
-      !parse_name(p, &c.name) || !parse_mark(p, ':') || !parse_type(p, &c.type))
+      !ir_read_name(p, &c.name) || !parse_mark(p, ':') || !parse_type(p, &c.type))
     return false;
   c.kind = (uint8_t)kind;
   vec_push(&p->m->cell, c);
@@ -129,7 +129,7 @@ typedef struct TaskParts {
 
 static bool parse_metric(Parser *p, TaskParts *parts) {
   Metric m = {0};
-  if (!parse_name(p, &m.name) || !parse_mark(p, '=') || !parse_ref(p, &p->cell, "cell", &m.sum) ||
+  if (!ir_read_name(p, &m.name) || !parse_mark(p, '=') || !parse_ref(p, &p->cell, "cell", &m.sum) ||
       !parse_mark(p, '/') || !parse_ref(p, &p->cell, "cell", &m.weight))
     return false;
   vec_push(&parts->metric, m);
@@ -160,7 +160,7 @@ static bool parse_task(Parser *p) {
   uint32_t kind = 0;
   TaskParts parts = {0};
   bool ok = parse_choice(p, task_word, TASK_WORDS, "a kind of task (init, let, train, eval, plain)", &kind) &&
-            parse_name(p, &t.name) && (!parse_take_word(p, "on") || parse_ref(p, &p->rows, "row source", &t.source)) &&
+            ir_read_name(p, &t.name) && (!parse_take_word(p, "on") || parse_ref(p, &p->rows, "row source", &t.source)) &&
             parse_mark(p, '{');
   while (ok && !parse_take_mark(p, '}')) ok = parse_task_line(p, &t, &parts);
   t.kind = (uint8_t)kind;

@@ -43,7 +43,7 @@ bool parse_u64(Parser *p, uint64_t *out);
 /* Index of the next word among n words. */
 bool parse_choice(Parser *p, const char *const *words, uint32_t n, const char *what, uint32_t *out);
 /* A word or string; NULL for the word `none`. */
-bool parse_name(Parser *p, const char **out);
+bool ir_read_name(Parser *p, const char **out);
 bool parse_string(Parser *p, const char **out);
 bool parse_type(Parser *p, TypeId *out);
 /* Index of a declaration, by name or @number. */

@@ -99,7 +99,7 @@ bool parse_string(Parser *p, const char **out) {
   return true;
 }
 
-bool parse_name(Parser *p, const char **out) {
+bool ir_read_name(Parser *p, const char **out) {
   if (p->failed) return false;
   if (p->token.kind == TOKEN_STRING) return parse_string(p, out);
   if (p->token.kind != TOKEN_WORD) return parse_expected(p, "a name");
@@ -131,7 +131,7 @@ bool parse_ref(Parser *p, const NameTable *t, const char *what, uint32_t *out) {
   }
   Token at = p->token;
   const char *name;
-  if (!parse_name(p, &name)) return false;
+  if (!ir_read_name(p, &name)) return false;
   *out = name ? table_find(&t->ids, hash_bytes(0, name, strlen(name)), same_name, name, t) : IR_NONE;
   if (*out != IR_NONE) return true;
   p->failed = true;

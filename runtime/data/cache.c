@@ -25,7 +25,7 @@ _Static_assert(sizeof(CacheHeader) <= HEADER, "the header fits its page");
 
 static const char magic[16] = "seppo tensor 1\n";
 
-const char *cache_key(DataCall *c, const char *variant, const FileView *v) {
+const char *data_cache_key(DataCall *c, const char *variant, const FileView *v) {
   char *full = realpath(v->path, NULL);
   const char *key =
       arena_printf(&c->d->mem, "%s\n%s\n%zu\n%lld", variant, full ? full : v->path, v->n, (long long)v->mtime_ns);

@@ -75,7 +75,7 @@ static bool add_split(DataCall *c, const char *folder, const char *name, const c
     b.path[b.n] = path;
     b.rows[b.n++] = (int64_t)(v.n / RECORD);
     b.total += (int64_t)(v.n / RECORD);
-    sb_printf(&key, "%s\n", cache_key(c, "", &v));
+    sb_printf(&key, "%s\n", data_cache_key(c, "", &v));
     file_close(&v);
   }
   if (ok && b.n > 0) {

@@ -112,7 +112,7 @@ DataStore *idx_store(DataCall *c, const char *path, DataShape *shape) {
   if (!file_view(c, path, &v)) return NULL;
   IdxFile *f = arena_new(&c->d->mem, IdxFile);
   DataStore *s = store_new(c, load, f);
-  *f = (IdxFile){.path = path, .key = cache_key(c, "idx", &v), .gz = gz_is(&v)};
+  *f = (IdxFile){.path = path, .key = data_cache_key(c, "idx", &v), .gz = gz_is(&v)};
   bool ok = cache_lookup(c, f->key, shape, s);
   if (!ok) {
     ok = parse_header(c, &v, f) && check_size(c, &v, f);

@@ -131,7 +131,7 @@ static const char *album_key(DataCall *c, const Pictures *p, int64_t channels) {
       diag_sink_free(quiet.sink);
       continue;
     }
-    const char *key = cache_key(c, "", &v);
+    const char *key = data_cache_key(c, "", &v);
     for (const char *s = key; *s; s++) h = (h ^ (uint8_t)*s) * UINT64_C(0x100000001b3);
     file_close(&v);
   }

@@ -95,7 +95,7 @@ void text_close(FileText *t);
 /* Writes the payload to `out`; false after a diagnostic. */
 typedef bool (*CacheFill)(DataCall *c, void *out, void *arg);
 /* Identifies a conversion of a file: variant, path, size and time of change. */
-const char *cache_key(DataCall *c, const char *variant, const FileView *v);
+const char *data_cache_key(DataCall *c, const char *variant, const FileView *v);
 /* Maps the entry into the store when there is one. */
 bool cache_lookup(DataCall *c, const char *key, DataShape *shape, DataStore *s);
 /* Fills a new entry (or private memory where the cache cannot be written) and maps it into the store. */

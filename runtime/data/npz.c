@@ -109,7 +109,7 @@ static bool add_array(DataCall *c, const char *path, const FileView *v, zip_t *z
   NpzArray *a = arena_new(&c->d->mem, NpzArray);
   *a = (NpzArray){.path = path, .entry = arena_strdup(&c->d->mem, entry)};
   a->title = arena_printf(&c->d->mem, "%s: %s", path, entry);
-  a->key = cache_key(c, arena_printf(&c->d->mem, "npz %s", entry), v);
+  a->key = data_cache_key(c, arena_printf(&c->d->mem, "npz %s", entry), v);
   DataStore *store = store_new(c, load, a);
   if (!cache_lookup(c, a->key, &a->h.shape, store) && !read_header(c, a, z, index)) return false;
   const char *split_name = split_of(c, name, &field);
