@@ -3,12 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *array(size_t n, size_t size) {
-  void *p = calloc(n + 1, size);
-  if (!p) exit(EXIT_FILES);
-  return p;
-}
-
 /* ---------------------------------------------------------------- asking for derivatives */
 
 NodeId ir_grad(Builder *b, NodeId y, const NodeId *x, uint32_t n) {
@@ -45,8 +39,8 @@ NodeId frame_import(Frame *f, const Frame *owner, NodeId n) {
 static Frame frame_begin(Diff *d, Frame *outer, RegionId from) {
   Frame f = {.d = d, .outer = outer, .b = ir_builder(d->m, ir_region_new(d->m), NULL), .from = from};
   uint32_t n = ir_region(d->m, from)->node.n;
-  f.map = array(n, sizeof *f.map);
-  f.grad_at = array(n, sizeof *f.grad_at);
+  f.map = diff_array(n, sizeof *f.map);
+  f.grad_at = diff_array(n, sizeof *f.grad_at);
   for (uint32_t k = 0; k < n; k++) f.map[k] = IR_NONE;
   for (uint32_t k = 0; k < ir_region(d->m, from)->param.n; k++) {
     NodeId p = ir_region(d->m, from)->param.at[k];
@@ -127,7 +121,7 @@ static NodeId expand_loop(Frame *f, const Node *loop, NodeId *operand) {
 static void copy_node(Frame *f, NodeId n) {
   Module *m = f->d->m;
   Node node = *ir_node(m, f->from, n);
-  NodeId *in = array(node.n_in, sizeof *in);
+  NodeId *in = diff_array(node.n_in, sizeof *in);
   for (uint32_t k = 0; k < node.n_in; k++) in[k] = f->map[ir_operands(m, f->from, &node)[k]];
   f->b.loc = node.loc;
   if (has_grad(m, node.body[0]) || has_grad(m, node.body[1])) {

@@ -18,12 +18,6 @@ typedef struct Walk {
   Vec(Level) level;
 } Walk;
 
-static void *array(size_t n, size_t size) {
-  void *p = calloc(n + 1, size);
-  if (!p) exit(EXIT_FILES);
-  return p;
-}
-
 /* ---------------------------------------------------------------- parameters of loop bodies */
 
 typedef enum { OWN, CARRY, SEQUENCE, OUTER } ParamSource;
@@ -55,7 +49,7 @@ static NodeId captured_as(const Frame *f, NodeId target) {
 /* ---------------------------------------------------------------- levels */
 
 static void push_level(Walk *w, Frame *f, NodeId *target) {
-  Level l = {.frame = f, .target = target, .earlier = array(param_count(f), sizeof(bool))};
+  Level l = {.frame = f, .target = target, .earlier = diff_array(param_count(f), sizeof(bool))};
   sweep_begin(&l.sweep, f->d, &w->frame->b, f->b.region);
   if (f != w->frame) l.sweep.from = f, l.sweep.to = w->frame;
   for (uint32_t i = 0; i < w->n_target; i++)
@@ -67,7 +61,7 @@ static void push_level(Walk *w, Frame *f, NodeId *target) {
 static void build_levels(Walk *w, NodeId *target) {
   push_level(w, w->frame, target);
   for (Frame *f = w->frame; f->outer; f = f->outer) {
-    NodeId *outer = array(w->n_target, sizeof *outer);
+    NodeId *outer = diff_array(w->n_target, sizeof *outer);
     bool any = false;
     for (uint32_t i = 0; i < w->n_target; i++) {
       outer[i] = target[i] == IR_NONE ? IR_NONE : captured_as(f, target[i]);
@@ -87,7 +81,7 @@ static void build_levels(Walk *w, NodeId *target) {
 static void carried_dependence(const Level *l, bool *param) {
   const Frame *f = l->frame;
   const Region *old = ir_region(f->d->m, f->from);
-  bool *marked = array(old->node.n, sizeof *marked), grew = true;
+  bool *marked = diff_array(old->node.n, sizeof *marked), grew = true;
   while (grew) {
     grew = false;
     for (uint32_t p = 0; p < old->param.n; p++)
@@ -106,7 +100,7 @@ static void carried_dependence(const Level *l, bool *param) {
 static void mark_captured(Level *l, const Level *outer) {
   const Frame *f = l->frame;
   uint32_t n = param_count(f);
-  bool *param = array(n, sizeof *param);
+  bool *param = diff_array(n, sizeof *param);
   for (uint32_t p = 0; p < n; p++) {
     NodeId operand = IR_NONE;
     ParamSource s = source_of(f, p, &operand);
@@ -191,7 +185,7 @@ void frame_expand_grad(Frame *f, NodeId grad) {
   Node node = *ir_node(f->d->m, f->from, grad);
   const NodeId *in = ir_operands(f->d->m, f->from, &node);
   Walk w = {.frame = f, .n_target = node.n_in - 1u, .loc = node.loc};
-  NodeId y = f->map[in[0]], *target = array(w.n_target, sizeof *target);
+  NodeId y = f->map[in[0]], *target = diff_array(w.n_target, sizeof *target);
   for (uint32_t i = 0; i < w.n_target; i++) target[i] = f->map[in[1 + i]];
   f->b.loc = node.loc;
   build_levels(&w, target);

@@ -56,6 +56,8 @@ static inline NodeId sweep_total(const Sweep *s, NodeId n) { return s->total[s->
 void diff_spread(const Module *m, RegionId region, uint32_t n, bool *marked);
 /* Marks the nodes that a marked node depends on through differentiable ops. */
 void diff_spread_back(const Module *m, RegionId region, bool *marked);
+/* Zeroed array of n elements (and one to spare); free it. */
+void *diff_array(size_t n, size_t size);
 bool diff_is_float(const Module *m, TypeId t);
 void diff_error(Diff *d, LocId at, const char *message, const char *hint);
 

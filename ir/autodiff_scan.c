@@ -34,12 +34,6 @@ typedef struct ScanDiff {
   NodeId grown;
 } ScanDiff;
 
-static void *array(size_t n, size_t size) {
-  void *p = calloc(n + 1, size);
-  if (!p) exit(EXIT_FILES);
-  return p;
-}
-
 static uint32_t n_nodes(const ScanDiff *s, RegionId r) { return ir_region(s->m, r)->node.n; }
 static NodeId param(const ScanDiff *s, RegionId r, uint32_t k) { return ir_region(s->m, r)->param.at[k]; }
 static NodeId result(const ScanDiff *s, RegionId r, uint32_t k) { return ir_region(s->m, r)->result.at[k]; }
@@ -53,7 +47,7 @@ static bool is_sequence(const ScanDiff *s, uint32_t k) { return !is_carry(s, k) 
 /* Carries that vary with a wanted operand: a fixpoint, since carries may change places. */
 static void find_varied(const ScanDiff *s, bool *varied) {
   RegionId body = s->node.body[0];
-  bool *marked = array(n_nodes(s, body), sizeof *marked), grew = true;
+  bool *marked = diff_array(n_nodes(s, body), sizeof *marked), grew = true;
   for (uint32_t k = 0; k < s->node.n_in; k++) marked[param(s, body, 1 + k)] = s->need[k];
   while (grew) {
     grew = false;
@@ -71,7 +65,7 @@ static void find_varied(const ScanDiff *s, bool *varied) {
 /* Carries that a result with a cotangent depends on; likewise. */
 static void find_useful(const ScanDiff *s, bool *useful) {
   RegionId body = s->node.body[0];
-  bool *marked = array(n_nodes(s, body), sizeof *marked), grew = true;
+  bool *marked = diff_array(n_nodes(s, body), sizeof *marked), grew = true;
   for (uint32_t k = 0; k < s->n_ct; k++) {
     if (s->ct[k] == IR_NONE) continue;
     marked[result(s, body, k)] = true;
@@ -89,8 +83,8 @@ static void find_useful(const ScanDiff *s, bool *useful) {
 }
 
 static void find_active(ScanDiff *s) {
-  bool *useful = array(s->attr.n_carry, sizeof *useful);
-  s->active = array(s->attr.n_carry, sizeof *s->active);
+  bool *useful = diff_array(s->attr.n_carry, sizeof *useful);
+  s->active = diff_array(s->attr.n_carry, sizeof *s->active);
   find_varied(s, s->active);
   find_useful(s, useful);
   for (uint32_t k = 0; k < s->attr.n_carry; k++)
@@ -106,7 +100,7 @@ static bool has_cotangent(const ScanDiff *s, uint32_t k) {
 
 /* Gives the results that have cotangents parameters for them, last result first: sums run in consumer order. */
 static void seed_results(ScanDiff *s, Sweep *w, const NodeId *mapped) {
-  NodeId *p = array(s->n_results, sizeof *p);
+  NodeId *p = diff_array(s->n_results, sizeof *p);
   for (uint32_t k = 0; k < s->n_results; k++)
     if (has_cotangent(s, k)) p[k] = ir_param(w->b, type_in(s, w->b->region, mapped[k]));
   for (uint32_t k = s->n_results; k-- > 0;)
@@ -116,7 +110,7 @@ static void seed_results(ScanDiff *s, Sweep *w, const NodeId *mapped) {
 
 /* Cotangents of the parameters become results of the trip. */
 static void collect_cotangents(ScanDiff *s, Sweep *w) {
-  s->member = array(s->node.n_in, sizeof *s->member);
+  s->member = diff_array(s->node.n_in, sizeof *s->member);
   for (uint32_t k = 0; k < s->node.n_in; k++) {
     NodeId p = param(s, w->b->region, 1 + k), ct = w->varied[p] ? sweep_total(w, p) : IR_NONE;
     bool carried = is_carry(s, k) && s->active[k];
@@ -129,7 +123,7 @@ static void collect_cotangents(ScanDiff *s, Sweep *w) {
 static void build_trip(ScanDiff *s) {
   RegionId body = s->node.body[0];
   Rebuild r = ir_rebuild(s->m, body, NULL);
-  NodeId *mapped = array(s->n_results, sizeof *mapped);
+  NodeId *mapped = diff_array(s->n_results, sizeof *mapped);
   for (NodeId n = 0; n < n_nodes(s, body); n++)
     if (ir_node(s->m, body, n)->op != OP_param) ir_copy_node(&r, n);
   for (uint32_t k = 0; k < s->n_results; k++) mapped[k] = r.map[result(s, body, k)];
@@ -152,8 +146,8 @@ static void build_trip(ScanDiff *s) {
 /* Marks nodes of the trip that depend on a cotangent, and those that depend on consts alone. */
 static void classify(ScanDiff *s) {
   uint32_t n = n_nodes(s, s->trip), first_const = 1 + s->attr.n_carry + s->attr.n_xs, first_ct = 1 + s->node.n_in;
-  s->back = array(n, sizeof *s->back);
-  s->invariant = array(n, sizeof *s->invariant);
+  s->back = diff_array(n, sizeof *s->back);
+  s->invariant = diff_array(n, sizeof *s->invariant);
   for (NodeId id = 0; id < n; id++) {
     const Node *node = ir_node(s->m, s->trip, id);
     if (node->op == OP_param) {
@@ -276,8 +270,8 @@ static void reconsider(ScanDiff *s, NodeId n) {
 /* Live nodes of the trip that depend on cotangents stay as they are; the primal values they read are decided on. */
 static void choose_kept(ScanDiff *s) {
   uint32_t n = n_nodes(s, s->trip);
-  bool *live = array(n, sizeof *live);
-  s->keep = array(n, sizeof *s->keep);
+  bool *live = diff_array(n, sizeof *live);
+  s->keep = diff_array(n, sizeof *s->keep);
   for (uint32_t k = 0; k < s->n_back; k++) {
     NodeId r = result(s, s->trip, s->n_results + k);
     if (s->back[r])
@@ -306,7 +300,7 @@ static void choose_kept(ScanDiff *s) {
 /* Copies node n into b's region; its operands are mapped already. */
 static void copy_into(const ScanDiff *s, Builder *b, NodeId n, NodeId *map) {
   Node node = *ir_node(s->m, s->trip, n);
-  NodeId *in = array(node.n_in, sizeof *in);
+  NodeId *in = diff_array(node.n_in, sizeof *in);
   for (uint32_t k = 0; k < node.n_in; k++) in[k] = map[ir_operands(s->m, s->trip, &node)[k]];
   b->loc = node.loc;
   const Attr *attr = node.attr == IR_NONE ? NULL : ir_attr_get(s->m, node.attr);
@@ -328,7 +322,7 @@ static void copy_marked(const ScanDiff *s, Builder *b, bool *marked, NodeId *map
 
 static NodeId *new_map(const ScanDiff *s) {
   uint32_t n = n_nodes(s, s->trip);
-  NodeId *map = array(n, sizeof *map);
+  NodeId *map = diff_array(n, sizeof *map);
   for (uint32_t k = 0; k < n; k++) map[k] = IR_NONE;
   return map;
 }
@@ -346,7 +340,7 @@ static RegionId forward_body(ScanDiff *s) {
   RegionId made = ir_region_new(s->m);
   Builder b = ir_builder(s->m, made, NULL);
   NodeId *map = new_map(s);
-  bool *marked = array(n_nodes(s, s->trip), sizeof *marked);
+  bool *marked = diff_array(n_nodes(s, s->trip), sizeof *marked);
   for (uint32_t k = 0; k <= s->node.n_in; k++) {
     NodeId p = param(s, s->trip, k);
     b.loc = ir_node(s->m, s->trip, p)->loc;
@@ -400,7 +394,7 @@ static void grow_loop(ScanDiff *s, NodeId latest) {
   Attr attr = s->attr;
   attr.n_ys += more;
   RegionId body = forward_body(s);
-  NodeId *in = array(s->node.n_in, sizeof *in);
+  NodeId *in = diff_array(s->node.n_in, sizeof *in);
   for (uint32_t k = 0; k < s->node.n_in; k++) in[k] = operand(s, k);
   LocId loc = s->b->loc;
   s->b->loc = s->node.loc;
@@ -466,7 +460,7 @@ static void add_sequences(ScanDiff *s, BackLoop *l) {
 /* Consts: the loop's own that are read again, and what was hoisted, computed before the loop. */
 static void add_consts(ScanDiff *s, BackLoop *l) {
   NodeId *outside = new_map(s);
-  bool *marked = array(n_nodes(s, s->trip), sizeof *marked);
+  bool *marked = diff_array(n_nodes(s, s->trip), sizeof *marked);
   for (uint32_t k = s->attr.n_carry + s->attr.n_xs; k < s->node.n_in; k++) {
     NodeId p = param(s, s->trip, 1 + k);
     outside[p] = operand(s, k);

@@ -11,8 +11,7 @@ typedef struct Versions {
 
 static Versions versions_of(const Diff *d, RegionId region, bool *live) {
   uint32_t n = ir_region(d->m, region)->node.n;
-  Versions v = {malloc(sizeof(NodeId) * (n + 1u)), malloc(sizeof(NodeId) * (n + 1u))};
-  if (!v.root || !v.latest) exit(EXIT_FILES);
+  Versions v = {diff_array(n, sizeof(NodeId)), diff_array(n, sizeof(NodeId))};
   for (NodeId k = 0; k < n; k++) v.root[k] = v.latest[k] = k;
   for (uint32_t k = 0; k < d->grown.n; k++) {
     const Grown *g = &d->grown.at[k];
@@ -32,8 +31,7 @@ static RegionId settled_body(Diff *d, RegionId body, bool strip) {
 static NodeId emit_version(Diff *d, Rebuild *r, NodeId n, NodeId as, bool strip) {
   Node node = *ir_node(d->m, r->from, as);
   RegionId body0 = settled_body(d, node.body[0], strip), body1 = settled_body(d, node.body[1], strip);
-  NodeId *in = malloc(sizeof *in * (node.n_in + 1u));
-  if (!in) exit(EXIT_FILES);
+  NodeId *in = diff_array(node.n_in, sizeof *in);
   for (uint32_t k = 0; k < node.n_in; k++) in[k] = r->map[ir_operands(d->m, r->from, &node)[k]];
   r->b.loc = ir_node(d->m, r->from, n)->loc;
   const Attr *attr = node.attr == IR_NONE ? NULL : ir_attr_get(d->m, node.attr);

@@ -3,7 +3,7 @@
 #include "ir/codes.h"
 #include <stdlib.h>
 
-static void *array(size_t n, size_t size) {
+void *diff_array(size_t n, size_t size) {
   void *p = calloc(n + 1, size);
   if (!p) exit(EXIT_FILES);
   return p;
@@ -60,16 +60,16 @@ void diff_spread_back(const Module *m, RegionId region, bool *marked) {
 void sweep_begin(Sweep *s, Diff *d, Builder *b, RegionId region) {
   uint32_t n = ir_region(d->m, region)->node.n, slots = 0;
   *s = (Sweep){.d = d, .b = b, .region = region, .n = n};
-  s->varied = array(n, sizeof *s->varied);
-  s->slot = array(n, sizeof *s->slot);
+  s->varied = diff_array(n, sizeof *s->varied);
+  s->slot = diff_array(n, sizeof *s->slot);
   for (NodeId id = 0; id < n; id++) {
     const Type *t = ir_type_get(d->m, ir_node(d->m, region, id)->type);
     s->slot[id] = slots;
     slots += t->n_tuple ? t->n_tuple : 1;
   }
   s->slot[n] = slots;
-  s->head = array(slots, sizeof *s->head);
-  s->total = array(slots, sizeof *s->total);
+  s->head = diff_array(slots, sizeof *s->head);
+  s->total = diff_array(slots, sizeof *s->total);
   for (uint32_t k = 0; k < slots; k++) s->head[k] = s->total[k] = IR_NONE;
 }
 
@@ -118,13 +118,13 @@ static LocId derived_loc(Module *m, LocId loc) {
 static NodeId local_node(Sweep *s, NodeId n) {
   if (!s->from) return n;
   if (!s->copy) {
-    s->copy = array(s->n, sizeof *s->copy);
+    s->copy = diff_array(s->n, sizeof *s->copy);
     for (uint32_t k = 0; k < s->n; k++) s->copy[k] = IR_NONE;
   }
   if (s->copy[n] != IR_NONE) return s->copy[n];
   Module *m = s->d->m;
   Node node = *ir_node(m, s->region, n);
-  NodeId *in = array(node.n_in, sizeof *in);
+  NodeId *in = diff_array(node.n_in, sizeof *in);
   for (uint32_t k = 0; k < node.n_in; k++) in[k] = frame_import(s->to, s->from, ir_operands(m, s->region, &node)[k]);
   const Attr *attr = node.attr == IR_NONE ? NULL : ir_attr_get(m, node.attr);
   s->copy[n] = ir_emit_region(s->b, (Op)node.op, in, node.n_in, attr, node.body[0], node.body[1]);
@@ -134,7 +134,7 @@ static NodeId local_node(Sweep *s, NodeId n) {
 
 static void apply_rule(Sweep *s, const Node *node, NodeId n, NodeId *out) {
   NodeId local = local_node(s, n), *ct = &s->total[s->slot[n]];
-  bool *need = array(node->n_in, sizeof *need);
+  bool *need = diff_array(node->n_in, sizeof *need);
   uint64_t mask = 0;
   for (uint32_t k = 0; k < node->n_in; k++) {
     NodeId in = ir_operands(s->d->m, s->region, node)[k];
@@ -165,7 +165,7 @@ static void visit(Sweep *s, NodeId n) {
     sweep_add(s, ir_operands(m, s->region, &node)[0], (uint32_t)ir_attr_get(m, node.attr)->index, sweep_total(s, n));
     return;
   }
-  NodeId *out = array(node.n_in, sizeof *out);
+  NodeId *out = diff_array(node.n_in, sizeof *out);
   for (uint32_t k = 0; k < node.n_in; k++) out[k] = IR_NONE;
   apply_rule(s, &node, n, out);
   for (uint32_t k = node.n_in; k-- > 0;) sweep_add(s, ir_operands(m, s->region, &node)[k], 0, out[k]);
