@@ -70,12 +70,18 @@ enum { N_GLYPHS = sizeof glyphs / sizeof *glyphs };
 
 /* ---------------------------------------------------------------- chance */
 
+/* The words of Philox blocks 0, 1, ... of a key, one after the other. */
 typedef struct Draws {
-  uint64_t key, next;
+  uint64_t key, block;
+  uint32_t left, word[4];
 } Draws;
 
 static float uniform(Draws *d, float lo, float hi) {
-  return lo + (hi - lo) * (float)random_uniform32(d->key, 0, d->next++);
+  if (d->left == 0) {
+    random_block(d->key, 0, d->block++, d->word);
+    d->left = 4;
+  }
+  return lo + (hi - lo) * ((float)(d->word[--d->left] >> 8) * 0x1p-24f);
 }
 
 /* Bell-shaped on (-2.4, 2.4) with standard deviation near 0.7. */
@@ -95,17 +101,17 @@ typedef struct Pen {
 } Pen;
 
 static Pen draw_pen(Draws *d) {
-  float s = uniform(d, -0.30f, 0.30f), sine = s - s * s * s / 6, cosine = sqrtf(1 - sine * sine);
-  float shear = 0.22f * bell(d), width = uniform(d, 11.0f, 19.5f), height = uniform(d, 16.5f, 21.5f);
+  float s = uniform(d, -0.42f, 0.42f), sine = s - s * s * s / 6, cosine = sqrtf(1 - sine * sine);
+  float shear = 0.30f * bell(d), width = uniform(d, 9.5f, 19.5f), height = uniform(d, 14.5f, 21.5f);
   Pen p = {.a = cosine * width,
            .b = (cosine * shear - sine) * height,
            .c = sine * width,
            .d = (sine * shear + cosine) * height};
-  p.x = SIDE / 2.0f + 1.3f * bell(d);
-  p.y = SIDE / 2.0f + 1.3f * bell(d);
-  p.bend_x = 0.22f * bell(d);
-  p.bend_y = 0.16f * bell(d);
-  p.jitter = uniform(d, 0.015f, 0.055f);
+  p.x = SIDE / 2.0f + 1.7f * bell(d);
+  p.y = SIDE / 2.0f + 1.7f * bell(d);
+  p.bend_x = 0.34f * bell(d);
+  p.bend_y = 0.26f * bell(d);
+  p.jitter = uniform(d, 0.02f, 0.085f);
   p.radius = uniform(d, 0.75f, 2.0f);
   p.softness = uniform(d, 0.7f, 1.8f);
   p.ink = uniform(d, 170, 255);
@@ -166,16 +172,18 @@ static void draw_stroke(float *d2, const Stroke *s, const Pen *pen, Draws *d) {
 
 /* Distance to ink: full inside the pen, a linear edge `softness` wide. Speckles on one pixel in twelve. */
 static void ink_pixels(const float *d2, const Pen *pen, Draws *d, uint8_t *out) {
-  float noise = uniform(d, 0, 40), grain = uniform(d, 0, 0.25f);
-  for (int i = 0; i < PIXELS; i += 4) {
+  float noise = uniform(d, 0, 40) * 12, grain = uniform(d, 0, 0.25f), soft = 1 / pen->softness;
+  float reach = pen->radius + pen->softness, reach2 = reach * reach;
+  for (int i = 0; i < PIXELS; i += 8) {
     uint32_t word[4];
     random_block(d->key, 1, (uint64_t)i, word);
-    for (int j = 0; j < 4; j++) {
-      float v = (pen->radius - sqrtf(d2[i + j])) / pen->softness + 0.5f;
-      v = v < 0 ? 0 : v > 1 ? 1 : v;
-      float r = (float)(word[j] >> 8) * 0x1p-24f;
-      v = pen->ink * v * (1 - grain * r);
-      if (r < 1 / 12.0f) v += noise * (r * 12);
+    for (int j = 0; j < 8; j++) {
+      float r = (float)(word[j / 2] >> 16 * (j & 1) & 0xffff) * 0x1p-16f, v = 0;
+      if (d2[i + j] < reach2) {
+        v = (pen->radius - sqrtf(d2[i + j])) * soft + 0.5f;
+        v = pen->ink * (v < 0 ? 0 : v > 1 ? 1 : v) * (1 - grain * r);
+      }
+      if (r < 1 / 12.0f) v += noise * r;
       out[i + j] = (uint8_t)(v > 255 ? 255 : v);
     }
   }
