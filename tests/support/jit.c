@@ -124,12 +124,12 @@ void jit_free(Jit *j) { code_free(j->code); }
 
 /* ---------------------------------------------------------------- kernels by hand */
 
-KVal kb_inst(KKernel *k, KInst i) {
+KVal tk_inst(KKernel *k, KInst i) {
   vec_push(&k->inst, i);
   return k->inst.n - 1;
 }
 
-KVal kb_lit(KKernel *k, DType t, double v) {
+KVal tk_lit(KKernel *k, DType t, double v) {
   KInst i = {.kind = K_LIT, .dtype = (uint8_t)t, .a = {K_NONE, K_NONE, K_NONE}};
   const float f = (float)v;
   if (t == DT_F32)
@@ -138,38 +138,38 @@ KVal kb_lit(KKernel *k, DType t, double v) {
     memcpy(&i.bits, &v, 8);
   else
     i.bits = (uint64_t)(int64_t)v;
-  return kb_inst(k, i);
+  return tk_inst(k, i);
 }
 
-KVal kb_op(KKernel *k, Op op, DType t, KVal a, KVal b, KVal c) {
-  return kb_inst(k, (KInst){.kind = K_OP, .dtype = (uint8_t)t, .op = (uint16_t)op, .a = {a, b, c}});
+KVal tk_op(KKernel *k, Op op, DType t, KVal a, KVal b, KVal c) {
+  return tk_inst(k, (KInst){.kind = K_OP, .dtype = (uint8_t)t, .op = (uint16_t)op, .a = {a, b, c}});
 }
 
-uint32_t kb_addr(KKernel *k, uint32_t buf, int64_t c0, KVal iv, int64_t coef) {
+uint32_t tk_addr(KKernel *k, uint32_t buf, int64_t c0, KVal iv, int64_t coef) {
   const KAddr a = {.buf = buf, .first = k->term.n, .n = iv != K_NONE && coef != 0, .c0 = c0};
   if (a.n) vec_push(&k->term, ((KTerm){iv, coef}));
   vec_push(&k->addr, a);
   return k->addr.n - 1;
 }
 
-KVal kb_load(KKernel *k, DType t, uint32_t buf, int64_t c0, KVal iv, int64_t coef) {
-  const uint32_t at = kb_addr(k, buf, c0, iv, coef);
-  return kb_inst(k, (KInst){.kind = K_LOAD, .dtype = (uint8_t)t, .a = {K_NONE, K_NONE, K_NONE}, .aux = at});
+KVal tk_load(KKernel *k, DType t, uint32_t buf, int64_t c0, KVal iv, int64_t coef) {
+  const uint32_t at = tk_addr(k, buf, c0, iv, coef);
+  return tk_inst(k, (KInst){.kind = K_LOAD, .dtype = (uint8_t)t, .a = {K_NONE, K_NONE, K_NONE}, .aux = at});
 }
 
-void kb_store(KKernel *k, uint32_t buf, int64_t c0, KVal iv, int64_t coef, KVal v) {
-  const uint32_t at = kb_addr(k, buf, c0, iv, coef);
-  kb_inst(k, (KInst){.kind = K_STORE, .a = {v, K_NONE, K_NONE}, .aux = at});
+void tk_store(KKernel *k, uint32_t buf, int64_t c0, KVal iv, int64_t coef, KVal v) {
+  const uint32_t at = tk_addr(k, buf, c0, iv, coef);
+  tk_inst(k, (KInst){.kind = K_STORE, .a = {v, K_NONE, K_NONE}, .aux = at});
 }
 
-KVal kb_for(KKernel *k, KLoopKind kind, uint32_t width, int64_t extent) {
+KVal tk_for(KKernel *k, KLoopKind kind, uint32_t width, int64_t extent) {
   vec_push(&k->loop, ((KLoop){.kind = (uint8_t)kind, .width = width, .extent = extent, .cap = K_NONE}));
-  return kb_inst(k, (KInst){.kind = K_FOR, .dtype = DT_I64, .a = {K_NONE, K_NONE, K_NONE}, .aux = k->loop.n - 1});
+  return tk_inst(k, (KInst){.kind = K_FOR, .dtype = DT_I64, .a = {K_NONE, K_NONE, K_NONE}, .aux = k->loop.n - 1});
 }
 
-void kb_end(KKernel *k, KVal loop) { kb_inst(k, (KInst){.kind = K_END, .a = {loop, K_NONE, K_NONE}}); }
+void tk_end(KKernel *k, KVal loop) { tk_inst(k, (KInst){.kind = K_END, .a = {loop, K_NONE, K_NONE}}); }
 
-uint32_t kb_arg(KKernel *k, DType t, uint8_t access, int64_t elems) {
+uint32_t tk_arg(KKernel *k, DType t, uint8_t access, int64_t elems) {
   vec_push(
       &k->buf,
       ((KBuf){

@@ -21,14 +21,14 @@ int32_t (*jit_step(const Jit *j, const KProgram *p))(Context *, int64_t);
 void jit_free(Jit *j);
 
 /* A kernel under construction: each call appends one instruction and returns its value. */
-KVal kb_lit(KKernel *k, DType t, double v);
-KVal kb_op(KKernel *k, Op op, DType t, KVal a, KVal b, KVal c);
-KVal kb_load(KKernel *k, DType t, uint32_t buf, int64_t c0, KVal iv, int64_t coef);
-void kb_store(KKernel *k, uint32_t buf, int64_t c0, KVal iv, int64_t coef, KVal v);
-KVal kb_for(KKernel *k, KLoopKind kind, uint32_t width, int64_t extent);
-void kb_end(KKernel *k, KVal loop);
-uint32_t kb_arg(KKernel *k, DType t, uint8_t access, int64_t elems);
-KVal kb_inst(KKernel *k, KInst i);
-uint32_t kb_addr(KKernel *k, uint32_t buf, int64_t c0, KVal iv, int64_t coef);
+KVal tk_lit(KKernel *k, DType t, double v);
+KVal tk_op(KKernel *k, Op op, DType t, KVal a, KVal b, KVal c);
+KVal tk_load(KKernel *k, DType t, uint32_t buf, int64_t c0, KVal iv, int64_t coef);
+void tk_store(KKernel *k, uint32_t buf, int64_t c0, KVal iv, int64_t coef, KVal v);
+KVal tk_for(KKernel *k, KLoopKind kind, uint32_t width, int64_t extent);
+void tk_end(KKernel *k, KVal loop);
+uint32_t tk_arg(KKernel *k, DType t, uint8_t access, int64_t elems);
+KVal tk_inst(KKernel *k, KInst i);
+uint32_t tk_addr(KKernel *k, uint32_t buf, int64_t c0, KVal iv, int64_t coef);
 
 #endif

@@ -40,12 +40,12 @@ static void tails_write_only_their_rows(void **state) {
   for (int capped = 0; capped < 2; capped++)
     for (int64_t n = 0; n <= 70; n += n < 34 ? 1 : 9) {
       KKernel *k = k_kernel_new();
-      const uint32_t bx = kb_arg(k, DT_F32, KA_READ, MOST), by = kb_arg(k, DT_F32, KA_WRITE, MOST);
-      const KVal task = kb_inst(k, (KInst){.kind = K_TASK, .dtype = DT_I64, .a = {K_NONE, K_NONE, K_NONE}});
-      const KVal two = kb_lit(k, DT_F32, 2), iv = kb_for(k, KL_VECTOR, 16, capped ? 70 : n);
+      const uint32_t bx = tk_arg(k, DT_F32, KA_READ, MOST), by = tk_arg(k, DT_F32, KA_WRITE, MOST);
+      const KVal task = tk_inst(k, (KInst){.kind = K_TASK, .dtype = DT_I64, .a = {K_NONE, K_NONE, K_NONE}});
+      const KVal two = tk_lit(k, DT_F32, 2), iv = tk_for(k, KL_VECTOR, 16, capped ? 70 : n);
       if (capped) k->loop.at[0].cap = task;
-      kb_store(k, by, 0, iv, 1, kb_op(k, OP_mul, DT_F32, kb_load(k, DT_F32, bx, 0, iv, 1), two, K_NONE));
-      kb_end(k, iv);
+      tk_store(k, by, 0, iv, 1, tk_op(k, OP_mul, DT_F32, tk_load(k, DT_F32, bx, 0, iv, 1), two, K_NONE));
+      tk_end(k, iv);
       fill();
       run_one(k, (void *[]){x, y}, n);
       for (int i = 0; i < MOST; i++) assert_true(y[i] == (i < n ? 2 * x[i] : -1));
@@ -58,15 +58,15 @@ static void gathers_and_scatters(void **state) {
   int32_t index[40];
   for (int i = 0; i < 40; i++) index[i] = i * 7 % 40;
   KKernel *k = k_kernel_new();
-  const uint32_t bx = kb_arg(k, DT_F32, KA_READ, MOST), by = kb_arg(k, DT_F32, KA_WRITE, MOST),
-                 bi = kb_arg(k, DT_I32, KA_READ, 40);
-  const KVal iv = kb_for(k, KL_VECTOR, 16, 37);
-  const KVal strided = kb_load(k, DT_F32, bx, 1, iv, 3), back = kb_load(k, DT_F32, bx, 100, iv, -1);
-  const KVal i = kb_op(k, OP_cast, DT_I64, kb_load(k, DT_I32, bi, 0, iv, 1), K_NONE, K_NONE);
-  const KVal picked = kb_load(k, DT_F32, bx, 2, i, 4);
-  const KVal sum = kb_op(k, OP_add, DT_F32, kb_op(k, OP_add, DT_F32, strided, back, K_NONE), picked, K_NONE);
-  kb_store(k, by, 5, iv, 2, sum);
-  kb_end(k, iv);
+  const uint32_t bx = tk_arg(k, DT_F32, KA_READ, MOST), by = tk_arg(k, DT_F32, KA_WRITE, MOST),
+                 bi = tk_arg(k, DT_I32, KA_READ, 40);
+  const KVal iv = tk_for(k, KL_VECTOR, 16, 37);
+  const KVal strided = tk_load(k, DT_F32, bx, 1, iv, 3), back = tk_load(k, DT_F32, bx, 100, iv, -1);
+  const KVal i = tk_op(k, OP_cast, DT_I64, tk_load(k, DT_I32, bi, 0, iv, 1), K_NONE, K_NONE);
+  const KVal picked = tk_load(k, DT_F32, bx, 2, i, 4);
+  const KVal sum = tk_op(k, OP_add, DT_F32, tk_op(k, OP_add, DT_F32, strided, back, K_NONE), picked, K_NONE);
+  tk_store(k, by, 5, iv, 2, sum);
+  tk_end(k, iv);
   fill();
   run_one(k, (void *[]){x, y, index}, 0);
   for (int n = 0; n < MOST; n++) {
@@ -81,21 +81,21 @@ static void reductions_follow_the_tree(void **state) {
   (void)state;
   for (int64_t n = 1; n < 200; n += 13) {
     KKernel *k = k_kernel_new();
-    const uint32_t bx = kb_arg(k, DT_F32, KA_READ, MOST), by = kb_arg(k, DT_F32, KA_WRITE, MOST);
-    const KVal zero = kb_lit(k, DT_F32, 0), low = kb_lit(k, DT_F32, -INFINITY);
-    const KVal sum = kb_inst(k, (KInst){.kind = K_ACC, .dtype = DT_F32, .a = {zero, K_NONE, K_NONE}, .aux = 32});
-    const KVal top = kb_inst(k, (KInst){.kind = K_ACC, .dtype = DT_F32, .a = {low, K_NONE, K_NONE}, .aux = 32});
-    const KVal iv = kb_for(k, KL_VECTOR, 32, n), v = kb_load(k, DT_F32, bx, 0, iv, 1);
-    const KVal third = kb_op(k, OP_div, DT_F32, v, kb_lit(k, DT_F32, 3), K_NONE);
-    const KVal s = kb_inst(k, (KInst){.kind = K_GET, .dtype = DT_F32, .a = {sum, K_NONE, K_NONE}});
-    kb_inst(k, (KInst){.kind = K_SET, .a = {sum, kb_op(k, OP_add, DT_F32, s, third, K_NONE), K_NONE}});
-    const KVal t = kb_inst(k, (KInst){.kind = K_GET, .dtype = DT_F32, .a = {top, K_NONE, K_NONE}});
-    kb_inst(k, (KInst){.kind = K_SET, .a = {top, kb_op(k, OP_max, DT_F32, t, v, K_NONE), K_NONE}});
-    kb_end(k, iv);
-    kb_store(k, by, 0, K_NONE, 0,
-             kb_inst(k, (KInst){.kind = K_LANES, .dtype = DT_F32, .op = OP_add, .a = {sum, K_NONE, K_NONE}}));
-    kb_store(k, by, 1, K_NONE, 0,
-             kb_inst(k, (KInst){.kind = K_LANES, .dtype = DT_F32, .op = OP_max, .a = {top, K_NONE, K_NONE}}));
+    const uint32_t bx = tk_arg(k, DT_F32, KA_READ, MOST), by = tk_arg(k, DT_F32, KA_WRITE, MOST);
+    const KVal zero = tk_lit(k, DT_F32, 0), low = tk_lit(k, DT_F32, -INFINITY);
+    const KVal sum = tk_inst(k, (KInst){.kind = K_ACC, .dtype = DT_F32, .a = {zero, K_NONE, K_NONE}, .aux = 32});
+    const KVal top = tk_inst(k, (KInst){.kind = K_ACC, .dtype = DT_F32, .a = {low, K_NONE, K_NONE}, .aux = 32});
+    const KVal iv = tk_for(k, KL_VECTOR, 32, n), v = tk_load(k, DT_F32, bx, 0, iv, 1);
+    const KVal third = tk_op(k, OP_div, DT_F32, v, tk_lit(k, DT_F32, 3), K_NONE);
+    const KVal s = tk_inst(k, (KInst){.kind = K_GET, .dtype = DT_F32, .a = {sum, K_NONE, K_NONE}});
+    tk_inst(k, (KInst){.kind = K_SET, .a = {sum, tk_op(k, OP_add, DT_F32, s, third, K_NONE), K_NONE}});
+    const KVal t = tk_inst(k, (KInst){.kind = K_GET, .dtype = DT_F32, .a = {top, K_NONE, K_NONE}});
+    tk_inst(k, (KInst){.kind = K_SET, .a = {top, tk_op(k, OP_max, DT_F32, t, v, K_NONE), K_NONE}});
+    tk_end(k, iv);
+    tk_store(k, by, 0, K_NONE, 0,
+             tk_inst(k, (KInst){.kind = K_LANES, .dtype = DT_F32, .op = OP_add, .a = {sum, K_NONE, K_NONE}}));
+    tk_store(k, by, 1, K_NONE, 0,
+             tk_inst(k, (KInst){.kind = K_LANES, .dtype = DT_F32, .op = OP_max, .a = {top, K_NONE, K_NONE}}));
     fill();
     run_one(k, (void *[]){x, y}, 0);
     float lane[32] = {0}, most = -INFINITY;
@@ -113,27 +113,27 @@ static void reductions_follow_the_tree(void **state) {
 static void masks_guard_accesses(void **state) {
   (void)state;
   KKernel *k = k_kernel_new();
-  const uint32_t bx = kb_arg(k, DT_F32, KA_READ, MOST), by = kb_arg(k, DT_F32, KA_WRITE, MOST);
-  const KVal ten = kb_lit(k, DT_I64, 10),
-             task = kb_inst(k, (KInst){.kind = K_TASK, .dtype = DT_I64, .a = {K_NONE, K_NONE, K_NONE}});
-  const KVal never = kb_op(k, OP_lt, DT_BOOL, task, kb_lit(k, DT_I64, 0), K_NONE);
-  const uint32_t far = kb_addr(k, bx, (int64_t)1 << 40, K_NONE, 0);
+  const uint32_t bx = tk_arg(k, DT_F32, KA_READ, MOST), by = tk_arg(k, DT_F32, KA_WRITE, MOST);
+  const KVal ten = tk_lit(k, DT_I64, 10),
+             task = tk_inst(k, (KInst){.kind = K_TASK, .dtype = DT_I64, .a = {K_NONE, K_NONE, K_NONE}});
+  const KVal never = tk_op(k, OP_lt, DT_BOOL, task, tk_lit(k, DT_I64, 0), K_NONE);
+  const uint32_t far = tk_addr(k, bx, (int64_t)1 << 40, K_NONE, 0);
   const float seven = 7;
   KInst guarded = {.kind = K_LOAD, .dtype = DT_F32, .a = {never, K_NONE, K_NONE}, .aux = far};
   memcpy(&guarded.bits, &seven, 4);
-  const KVal one = kb_inst(k, guarded);
-  const uint32_t far_y = kb_addr(k, by, (int64_t)1 << 40, K_NONE, 0);
-  kb_inst(k, (KInst){.kind = K_STORE, .a = {one, never, K_NONE}, .aux = far_y});
-  const KVal iv = kb_for(k, KL_VECTOR, 16, 40), on = kb_op(k, OP_lt, DT_BOOL, iv, ten, K_NONE);
+  const KVal one = tk_inst(k, guarded);
+  const uint32_t far_y = tk_addr(k, by, (int64_t)1 << 40, K_NONE, 0);
+  tk_inst(k, (KInst){.kind = K_STORE, .a = {one, never, K_NONE}, .aux = far_y});
+  const KVal iv = tk_for(k, KL_VECTOR, 16, 40), on = tk_op(k, OP_lt, DT_BOOL, iv, ten, K_NONE);
   guarded.a[0] = on;
-  guarded.aux = kb_addr(k, bx, 0, iv, 1);
-  const KVal some = kb_inst(k, guarded);
-  const KVal sum = kb_op(k, OP_add, DT_F32, some, one, K_NONE);
+  guarded.aux = tk_addr(k, bx, 0, iv, 1);
+  const KVal some = tk_inst(k, guarded);
+  const KVal sum = tk_op(k, OP_add, DT_F32, some, one, K_NONE);
   const KVal late =
-      kb_op(k, OP_not, DT_BOOL, kb_op(k, OP_lt, DT_BOOL, iv, kb_lit(k, DT_I64, 3), K_NONE), K_NONE, K_NONE);
-  const uint32_t to = kb_addr(k, by, 0, iv, 1);
-  kb_inst(k, (KInst){.kind = K_STORE, .a = {sum, late, K_NONE}, .aux = to});
-  kb_end(k, iv);
+      tk_op(k, OP_not, DT_BOOL, tk_op(k, OP_lt, DT_BOOL, iv, tk_lit(k, DT_I64, 3), K_NONE), K_NONE, K_NONE);
+  const uint32_t to = tk_addr(k, by, 0, iv, 1);
+  tk_inst(k, (KInst){.kind = K_STORE, .a = {sum, late, K_NONE}, .aux = to});
+  tk_end(k, iv);
   fill();
   run_one(k, (void *[]){x, y}, 0);
   for (int i = 0; i < MOST; i++) assert_true(y[i] == (i >= 3 && i < 40 ? (i < 10 ? x[i] : 7) + 7 : -1));
@@ -143,21 +143,21 @@ static void masks_guard_accesses(void **state) {
 static void accumulators_inside_vector_loops(void **state) {
   (void)state;
   KKernel *k = k_kernel_new();
-  const uint32_t bx = kb_arg(k, DT_F32, KA_READ, MOST), by = kb_arg(k, DT_F32, KA_WRITE, MOST);
-  const KVal zero = kb_lit(k, DT_F32, 0), col = kb_for(k, KL_VECTOR, 16, 21);
-  const KVal acc = kb_inst(k, (KInst){.kind = K_ACC, .dtype = DT_F32, .a = {zero, K_NONE, K_NONE}, .aux = 1});
-  const KVal row = kb_for(k, KL_SERIAL, 1, 10);
+  const uint32_t bx = tk_arg(k, DT_F32, KA_READ, MOST), by = tk_arg(k, DT_F32, KA_WRITE, MOST);
+  const KVal zero = tk_lit(k, DT_F32, 0), col = tk_for(k, KL_VECTOR, 16, 21);
+  const KVal acc = tk_inst(k, (KInst){.kind = K_ACC, .dtype = DT_F32, .a = {zero, K_NONE, K_NONE}, .aux = 1});
+  const KVal row = tk_for(k, KL_SERIAL, 1, 10);
   const KAddr a = {.buf = bx, .first = k->term.n, .n = 2};
   vec_push(&k->term, ((KTerm){col, 1}));
   vec_push(&k->term, ((KTerm){row, 21}));
   vec_push(&k->addr, a);
   const KVal v =
-      kb_inst(k, (KInst){.kind = K_LOAD, .dtype = DT_F32, .a = {K_NONE, K_NONE, K_NONE}, .aux = k->addr.n - 1});
-  const KVal s = kb_inst(k, (KInst){.kind = K_GET, .dtype = DT_F32, .a = {acc, K_NONE, K_NONE}});
-  kb_inst(k, (KInst){.kind = K_SET, .a = {acc, kb_op(k, OP_add, DT_F32, s, v, K_NONE), K_NONE}});
-  kb_end(k, row);
-  kb_store(k, by, 0, col, 1, kb_inst(k, (KInst){.kind = K_GET, .dtype = DT_F32, .a = {acc, K_NONE, K_NONE}}));
-  kb_end(k, col);
+      tk_inst(k, (KInst){.kind = K_LOAD, .dtype = DT_F32, .a = {K_NONE, K_NONE, K_NONE}, .aux = k->addr.n - 1});
+  const KVal s = tk_inst(k, (KInst){.kind = K_GET, .dtype = DT_F32, .a = {acc, K_NONE, K_NONE}});
+  tk_inst(k, (KInst){.kind = K_SET, .a = {acc, tk_op(k, OP_add, DT_F32, s, v, K_NONE), K_NONE}});
+  tk_end(k, row);
+  tk_store(k, by, 0, col, 1, tk_inst(k, (KInst){.kind = K_GET, .dtype = DT_F32, .a = {acc, K_NONE, K_NONE}}));
+  tk_end(k, col);
   fill();
   run_one(k, (void *[]){x, y}, 0);
   for (int i = 0; i < 21; i++) {
@@ -174,14 +174,14 @@ static void checks_record_the_first_bad_index(void **state) {
     int32_t index[20];
     for (int i = 0; i < 20; i++) index[i] = i == 17 ? 50 : i == 18 ? -3 : i;
     KKernel *k = k_kernel_new();
-    const uint32_t bx = kb_arg(k, DT_F32, KA_READ, 20), by = kb_arg(k, DT_F32, KA_WRITE, MOST),
-                   bi = kb_arg(k, DT_I32, KA_READ, 20);
-    const KVal iv = kb_for(k, width > 1 ? KL_VECTOR : KL_SERIAL, (uint32_t)width, 20);
-    const KVal i = kb_op(k, OP_cast, DT_I64, kb_load(k, DT_I32, bi, 0, iv, 1), K_NONE, K_NONE);
+    const uint32_t bx = tk_arg(k, DT_F32, KA_READ, 20), by = tk_arg(k, DT_F32, KA_WRITE, MOST),
+                   bi = tk_arg(k, DT_I32, KA_READ, 20);
+    const KVal iv = tk_for(k, width > 1 ? KL_VECTOR : KL_SERIAL, (uint32_t)width, 20);
+    const KVal i = tk_op(k, OP_cast, DT_I64, tk_load(k, DT_I32, bi, 0, iv, 1), K_NONE, K_NONE);
     vec_push(&k->check, ((KCheck){.extent = 20, .node = 5, .region = 2}));
-    const KVal safe = kb_inst(k, (KInst){.kind = K_CHECK, .dtype = DT_I64, .a = {i, K_NONE, K_NONE}, .aux = 0});
-    kb_store(k, by, 0, iv, 1, kb_load(k, DT_F32, bx, 0, safe, 1));
-    kb_end(k, iv);
+    const KVal safe = tk_inst(k, (KInst){.kind = K_CHECK, .dtype = DT_I64, .a = {i, K_NONE, K_NONE}, .aux = 0});
+    tk_store(k, by, 0, iv, 1, tk_load(k, DT_F32, bx, 0, safe, 1));
+    tk_end(k, iv);
     fill();
     memset(&context, 0, sizeof context);
     run_one(k, (void *[]){x, y, index}, 0);
@@ -209,14 +209,14 @@ static void draws_match_their_definition(void **state) {
       _Alignas(64) char out[1024];
       uint64_t key_cell = key;
       KKernel *k = k_kernel_new();
-      const uint32_t by = kb_arg(k, kind[c].t, KA_WRITE, N), bk = kb_arg(k, DT_U64, KA_READ, 1);
+      const uint32_t by = tk_arg(k, kind[c].t, KA_WRITE, N), bk = tk_arg(k, DT_U64, KA_READ, 1);
       vec_push(&k->draw, ((KDraw){.dist = kind[c].dist, .site = site}));
-      const KVal kv = kb_load(k, DT_U64, bk, 0, K_NONE, 0), begin = kb_lit(k, DT_I64, (double)first);
-      const KVal iv = kb_for(k, KL_VECTOR, 8, N), at = kb_op(k, OP_add, DT_I64, iv, begin, K_NONE);
+      const KVal kv = tk_load(k, DT_U64, bk, 0, K_NONE, 0), begin = tk_lit(k, DT_I64, (double)first);
+      const KVal iv = tk_for(k, KL_VECTOR, 8, N), at = tk_op(k, OP_add, DT_I64, iv, begin, K_NONE);
       const KVal r =
-          kb_inst(k, (KInst){.kind = K_RANDOM, .dtype = (uint8_t)kind[c].t, .a = {kv, at, K_NONE}, .aux = 0});
-      kb_store(k, by, 0, iv, 1, r);
-      kb_end(k, iv);
+          tk_inst(k, (KInst){.kind = K_RANDOM, .dtype = (uint8_t)kind[c].t, .a = {kv, at, K_NONE}, .aux = 0});
+      tk_store(k, by, 0, iv, 1, r);
+      tk_end(k, iv);
       run_one(k, (void *[]){out, &key_cell}, 0);
       for (int i = 0; i < N; i++) {
         const uint64_t n = (uint64_t)(i + first);
@@ -242,8 +242,8 @@ static void micro_kernels_multiply(void **state) {
     for (int form = 0; form < 4; form++) {
       const bool transposed = form & 1, add = form & 2;
       KKernel *k = k_kernel_new();
-      const uint32_t ba = kb_arg(k, DT_F32, KA_READ, ROWS * DEPTH), bb = kb_arg(k, DT_F32, KA_READ, DEPTH * COLS),
-                     bc = kb_arg(k, DT_F32, KA_READ | KA_WRITE, ROWS * COLS);
+      const uint32_t ba = tk_arg(k, DT_F32, KA_READ, ROWS * DEPTH), bb = tk_arg(k, DT_F32, KA_READ, DEPTH * COLS),
+                     bc = tk_arg(k, DT_F32, KA_READ | KA_WRITE, ROWS * COLS);
       KMicro m = {.dtype = DT_F32,
                   .mr = (uint8_t)mr,
                   .nv = 2,
@@ -254,9 +254,9 @@ static void micro_kernels_multiply(void **state) {
                   .a_k = transposed ? ROWS : 1,
                   .b_k = COLS,
                   .c_row = COLS};
-      m.a = kb_addr(k, ba, 0, K_NONE, 0), m.b = kb_addr(k, bb, 0, K_NONE, 0), m.c = kb_addr(k, bc, 0, K_NONE, 0);
+      m.a = tk_addr(k, ba, 0, K_NONE, 0), m.b = tk_addr(k, bb, 0, K_NONE, 0), m.c = tk_addr(k, bc, 0, K_NONE, 0);
       vec_push(&k->micro, m);
-      kb_inst(k, (KInst){.kind = K_MICRO, .a = {K_NONE, K_NONE, K_NONE}, .aux = 0});
+      tk_inst(k, (KInst){.kind = K_MICRO, .a = {K_NONE, K_NONE, K_NONE}, .aux = 0});
       for (int i = 0; i < ROWS * COLS; i++) c[i] = 3;
       run_one(k, (void *[]){a, b, c}, 0);
       const int cols = 2 * (int)k_lanes(&target, DT_F32);
@@ -281,19 +281,19 @@ static void remainders_and_integer_division(void **state) {
   float fr[NF];
   int32_t quotient[NI], rest[NI];
   KKernel *k = k_kernel_new();
-  const uint32_t ba = kb_arg(k, DT_F32, KA_READ, NF), bb = kb_arg(k, DT_F32, KA_READ, NF),
-                 br = kb_arg(k, DT_F32, KA_WRITE, NF), ja = kb_arg(k, DT_I32, KA_READ, NI),
-                 jb = kb_arg(k, DT_I32, KA_READ, NI), jq = kb_arg(k, DT_I32, KA_WRITE, NI),
-                 jr = kb_arg(k, DT_I32, KA_WRITE, NI);
-  KVal iv = kb_for(k, KL_VECTOR, 16, NF);
-  kb_store(k, br, 0, iv, 1,
-           kb_op(k, OP_rem, DT_F32, kb_load(k, DT_F32, ba, 0, iv, 1), kb_load(k, DT_F32, bb, 0, iv, 1), K_NONE));
-  kb_end(k, iv);
-  iv = kb_for(k, KL_VECTOR, 16, NI);
-  const KVal p = kb_load(k, DT_I32, ja, 0, iv, 1), q = kb_load(k, DT_I32, jb, 0, iv, 1);
-  kb_store(k, jq, 0, iv, 1, kb_op(k, OP_div, DT_I32, p, q, K_NONE));
-  kb_store(k, jr, 0, iv, 1, kb_op(k, OP_rem, DT_I32, p, q, K_NONE));
-  kb_end(k, iv);
+  const uint32_t ba = tk_arg(k, DT_F32, KA_READ, NF), bb = tk_arg(k, DT_F32, KA_READ, NF),
+                 br = tk_arg(k, DT_F32, KA_WRITE, NF), ja = tk_arg(k, DT_I32, KA_READ, NI),
+                 jb = tk_arg(k, DT_I32, KA_READ, NI), jq = tk_arg(k, DT_I32, KA_WRITE, NI),
+                 jr = tk_arg(k, DT_I32, KA_WRITE, NI);
+  KVal iv = tk_for(k, KL_VECTOR, 16, NF);
+  tk_store(k, br, 0, iv, 1,
+           tk_op(k, OP_rem, DT_F32, tk_load(k, DT_F32, ba, 0, iv, 1), tk_load(k, DT_F32, bb, 0, iv, 1), K_NONE));
+  tk_end(k, iv);
+  iv = tk_for(k, KL_VECTOR, 16, NI);
+  const KVal p = tk_load(k, DT_I32, ja, 0, iv, 1), q = tk_load(k, DT_I32, jb, 0, iv, 1);
+  tk_store(k, jq, 0, iv, 1, tk_op(k, OP_div, DT_I32, p, q, K_NONE));
+  tk_store(k, jr, 0, iv, 1, tk_op(k, OP_rem, DT_I32, p, q, K_NONE));
+  tk_end(k, iv);
   run_one(k,
           (void *[]){(void *)(uintptr_t)fa, (void *)(uintptr_t)fb, fr, (void *)(uintptr_t)ia, (void *)(uintptr_t)ib,
                      quotient, rest},

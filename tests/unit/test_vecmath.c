@@ -45,11 +45,11 @@ enum { N_FUNCTIONS = sizeof functions / sizeof *functions, CHUNK = 4096 };
 /* y[i] = op(x[i], z[i]) over CHUNK elements, one kernel a function; width 1 makes a serial loop. */
 static KKernel *map_kernel(Op op, DType t, uint32_t width, bool binary) {
   KKernel *k = k_kernel_new();
-  const uint32_t x = kb_arg(k, t, KA_READ, CHUNK), z = kb_arg(k, t, KA_READ, CHUNK), y = kb_arg(k, t, KA_WRITE, CHUNK);
-  const KVal iv = kb_for(k, width > 1 ? KL_VECTOR : KL_SERIAL, width, CHUNK);
-  const KVal a = kb_load(k, t, x, 0, iv, 1), b = binary ? kb_load(k, t, z, 0, iv, 1) : K_NONE;
-  kb_store(k, y, 0, iv, 1, kb_op(k, op, t, a, b, K_NONE));
-  kb_end(k, iv);
+  const uint32_t x = tk_arg(k, t, KA_READ, CHUNK), z = tk_arg(k, t, KA_READ, CHUNK), y = tk_arg(k, t, KA_WRITE, CHUNK);
+  const KVal iv = tk_for(k, width > 1 ? KL_VECTOR : KL_SERIAL, width, CHUNK);
+  const KVal a = tk_load(k, t, x, 0, iv, 1), b = binary ? tk_load(k, t, z, 0, iv, 1) : K_NONE;
+  tk_store(k, y, 0, iv, 1, tk_op(k, op, t, a, b, K_NONE));
+  tk_end(k, iv);
   return k;
 }
 
