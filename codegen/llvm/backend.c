@@ -1,6 +1,7 @@
 /* The library's entry: units in, objects or text out. */
 #include "codegen/llvm/emit.h"
 #include <llvm-c/Analysis.h>
+#include <llvm-c/Support.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>
 #include <pthread.h>
@@ -9,7 +10,18 @@
 
 static pthread_once_t initialised = PTHREAD_ONCE_INIT;
 
+/* Passes that cost a third of the compile time and gain nothing here: loops come with their addresses in place, and
+ * the processor reorders instructions by itself. LLVM takes these choices only as options of the whole process; one it
+ * does not know is ignored. */
+static void choose_passes(void) {
+  static const char *const option[] = {"-disable-lsr", "-disable-cgp", "-disable-post-ra", "-disable-machine-cse",
+                                       "-enable-misched=false"};
+  for (unsigned i = 0; i < sizeof option / sizeof *option; i++)
+    LLVMParseCommandLineOptions(2, (const char *const[]){"seppo", option[i]}, "");
+}
+
 static void initialise(void) {
+  choose_passes();
   LLVMInitializeX86TargetInfo();
   LLVMInitializeX86Target();
   LLVMInitializeX86TargetMC();
@@ -21,6 +33,28 @@ static const char *llvm_version(void) { return LLVM_VERSION_TEXT; }
 static bool fail(char **error, const char *text) {
   *error = strdup(text);
   return false;
+}
+
+/* Machines not in use. Making one takes as long as compiling a small kernel, and one serves one thread at a time. */
+static struct {
+  pthread_mutex_t lock;
+  LLVMTargetMachineRef idle[8];
+  unsigned n;
+} machines = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static LLVMTargetMachineRef idle_machine(void) {
+  pthread_mutex_lock(&machines.lock);
+  LLVMTargetMachineRef tm = machines.n ? machines.idle[--machines.n] : NULL;
+  pthread_mutex_unlock(&machines.lock);
+  return tm;
+}
+
+static void give_back(LLVMTargetMachineRef tm) {
+  pthread_mutex_lock(&machines.lock);
+  const bool kept = machines.n < sizeof machines.idle / sizeof *machines.idle;
+  if (kept) machines.idle[machines.n++] = tm;
+  pthread_mutex_unlock(&machines.lock);
+  if (!kept) LLVMDisposeTargetMachine(tm);
 }
 
 /* Positional independence and the small code model are what codegen/elf_loader.c understands. */
@@ -39,6 +73,12 @@ static LLVMTargetMachineRef new_machine(char **error) {
   LLVMDisposeMessage(cpu);
   LLVMDisposeMessage(features);
   return tm;
+}
+
+static LLVMTargetMachineRef take_machine(char **error) {
+  pthread_once(&initialised, initialise);
+  LLVMTargetMachineRef tm = idle_machine();
+  return tm ? tm : new_machine(error);
 }
 
 static void build_unit(Emit *e, const Unit *u) {
@@ -82,8 +122,7 @@ static LLVMMemoryBufferRef compile(Emit *e, LLVMTargetMachineRef tm, LLVMCodeGen
 }
 
 static bool emit(const Unit *u, const KTarget *t, BackendObject *out, char **error) {
-  pthread_once(&initialised, initialise);
-  LLVMTargetMachineRef tm = new_machine(error);
+  LLVMTargetMachineRef tm = take_machine(error);
   Emit e;
   if (!tm) return false;
   emit_open(&e, t, "seppo");
@@ -96,13 +135,12 @@ static bool emit(const Unit *u, const KTarget *t, BackendObject *out, char **err
     if (!out->bytes) fail(error, "out of memory");
   }
   emit_close(&e);
-  LLVMDisposeTargetMachine(tm);
+  give_back(tm);
   return object && out->bytes;
 }
 
 static bool print(const Unit *u, const KTarget *t, bool assembly, StrBuf *out, char **error) {
-  pthread_once(&initialised, initialise);
-  LLVMTargetMachineRef tm = new_machine(error);
+  LLVMTargetMachineRef tm = take_machine(error);
   Emit e;
   if (!tm) return false;
   emit_open(&e, t, "seppo");
@@ -120,7 +158,7 @@ static bool print(const Unit *u, const KTarget *t, bool assembly, StrBuf *out, c
     LLVMDisposeMessage(text);
   }
   emit_close(&e);
-  LLVMDisposeTargetMachine(tm);
+  give_back(tm);
   return ok;
 }
 

@@ -5,7 +5,6 @@
  * pointers with the strides 1, 3 and 5, which the processor's addressing modes combine, so no register is spilled.
  */
 #include "codegen/llvm/emit.h"
-#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_ROWS = 16, MAX_VECTORS = 4 };
@@ -35,8 +34,7 @@ static Val c_address(Emit *e, const Micro *m, unsigned row, unsigned vector) {
 }
 
 /* Row `i` of A as a second pointer plus a multiple of a stride that is 1, 2, 4 or 8 times a register. */
-static Val a_address(Emit *e, const Micro *m, Val a0, Val a7, const Val *times, unsigned i) {
-  (void)m;
+static Val a_address(Emit *e, Val a0, Val a7, const Val *times, unsigned i) {
   static const struct {
     uint8_t second, stride, scale;
   } form[MAX_ROWS] = {{0, 0, 0}, {0, 1, 1}, {0, 1, 2}, {0, 3, 1}, {0, 1, 4}, {0, 5, 1}, {0, 3, 2}, {1, 0, 0},
@@ -53,7 +51,7 @@ static void emit_depth_step(Emit *e, Micro *m, Val a0, Val a7, const Val *times,
     column[j] =
         load_vector(e, m->vector, emit_byte_address(e, b, emit_i64(e, (int64_t)j * m->lanes * m->bytes)), m->bytes);
   for (unsigned i = 0; i < m->shape->mr; i++) {
-    Val x = emit_splat(e, load_vector(e, m->element, a_address(e, m, a0, a7, times, i), m->bytes), m->lanes);
+    Val x = emit_splat(e, load_vector(e, m->element, a_address(e, a0, a7, times, i), m->bytes), m->lanes);
     for (unsigned j = 0; j < m->shape->nv; j++) m->acc[i][j] = emit_fma(e, x, column[j], m->acc[i][j]);
   }
 }
@@ -64,44 +62,48 @@ static void store_tile(Emit *e, Micro *m) {
       LLVMSetAlignment(LLVMBuildStore(e->builder, m->acc[i][j], c_address(e, m, i, j)), m->bytes);
 }
 
-/* The loop over the depth; it runs at least once, the empty sum is the caller's branch. */
+/* The phi of a tile: one per accumulator. */
+static void open_tile(Emit *e, const Micro *m, Val phi[MAX_ROWS][MAX_VECTORS]) {
+  for (unsigned i = 0; i < m->shape->mr; i++)
+    for (unsigned j = 0; j < m->shape->nv; j++) phi[i][j] = LLVMBuildPhi(e->builder, m->vector, "");
+}
+
+static void close_tile(const Micro *m, Val phi[MAX_ROWS][MAX_VECTORS], Val start[MAX_ROWS][MAX_VECTORS],
+                       LLVMBasicBlockRef *from) {
+  for (unsigned i = 0; i < m->shape->mr; i++)
+    for (unsigned j = 0; j < m->shape->nv; j++) LLVMAddIncoming(phi[i][j], (Val[]){start[i][j], m->acc[i][j]}, from, 2);
+}
+
+/* The whole function: the loop over the depth, skipped when there is none, then the store. */
 static void emit_depth_loop(Emit *e, Micro *m) {
-  Val times[6] = {NULL, m->a_row};
+  Val times[6] = {NULL, m->a_row}, zero = LLVMConstNull(m->vector);
   times[3] = LLVMBuildMul(e->builder, m->a_row, emit_i64(e, 3), "");
   times[5] = LLVMBuildMul(e->builder, m->a_row, emit_i64(e, 5), "");
-  Val seven = LLVMBuildMul(e->builder, m->a_row, emit_i64(e, 7), "");
-  LLVMBasicBlockRef before = emit_here(e), loop = emit_block(e, "depth"), after = emit_block(e, "store");
-  Val zero = LLVMConstNull(m->vector), phi[MAX_ROWS][MAX_VECTORS];
-  Val second = emit_byte_address(e, m->a, seven);
-  Val start[MAX_ROWS][MAX_VECTORS];
+  Val second = emit_byte_address(e, m->a, LLVMBuildMul(e->builder, m->a_row, emit_i64(e, 7), ""));
+  Val start[MAX_ROWS][MAX_VECTORS], phi[MAX_ROWS][MAX_VECTORS], result[MAX_ROWS][MAX_VECTORS];
   for (unsigned i = 0; i < m->shape->mr; i++)
     for (unsigned j = 0; j < m->shape->nv; j++)
       start[i][j] = m->shape->accumulate ? load_vector(e, m->vector, c_address(e, m, i, j), m->bytes) : zero;
-  LLVMBuildBr(e->builder, loop);
+  LLVMBasicBlockRef before = emit_here(e), loop = emit_block(e, "depth"), after = emit_block(e, "store");
+  LLVMBasicBlockRef from[] = {before, loop};
+  LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntSGT, m->depth, emit_i64(e, 0), ""), loop, after);
   emit_at(e, loop);
   Val k = LLVMBuildPhi(e->builder, e->i64, ""), a0 = LLVMBuildPhi(e->builder, e->ptr, ""),
       a7 = LLVMBuildPhi(e->builder, e->ptr, ""), b = LLVMBuildPhi(e->builder, e->ptr, "");
-  for (unsigned i = 0; i < m->shape->mr; i++)
-    for (unsigned j = 0; j < m->shape->nv; j++) m->acc[i][j] = phi[i][j] = LLVMBuildPhi(e->builder, m->vector, "");
+  open_tile(e, m, phi);
+  memcpy(m->acc, phi, sizeof phi);
   emit_depth_step(e, m, a0, a7, times, b);
   Val next[] = {LLVMBuildSub(e->builder, k, emit_i64(e, 1), ""), emit_byte_address(e, a0, m->a_k),
                 emit_byte_address(e, a7, m->a_k), emit_byte_address(e, b, m->b_k)};
   Val first[] = {m->depth, m->a, second, m->b}, phis[] = {k, a0, a7, b};
-  LLVMBasicBlockRef from[] = {before, loop};
   for (unsigned i = 0; i < 4; i++) LLVMAddIncoming(phis[i], (Val[]){first[i], next[i]}, from, 2);
-  for (unsigned i = 0; i < m->shape->mr; i++)
-    for (unsigned j = 0; j < m->shape->nv; j++) LLVMAddIncoming(phi[i][j], (Val[]){start[i][j], m->acc[i][j]}, from, 2);
+  close_tile(m, phi, start, from);
   LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntNE, next[0], emit_i64(e, 0), ""), loop, after);
   emit_at(e, after);
+  open_tile(e, m, result);
+  close_tile(m, result, start, from);
+  memcpy(m->acc, result, sizeof result);
   store_tile(e, m);
-  LLVMBuildRetVoid(e->builder);
-}
-
-/* The empty sum: zeros, or the tile as it is. */
-static void emit_no_depth(Emit *e, Micro *m) {
-  for (unsigned i = 0; i < m->shape->mr; i++)
-    for (unsigned j = 0; j < m->shape->nv; j++) m->acc[i][j] = LLVMConstNull(m->vector);
-  if (!m->shape->accumulate) store_tile(e, m);
   LLVMBuildRetVoid(e->builder);
 }
 
@@ -125,10 +127,5 @@ void emit_micro_kernel(Emit *e, const KMicro *shape) {
   m.b_k = LLVMBuildMul(e->builder, LLVMGetParam(f, 5), size, "");
   m.c = LLVMGetParam(f, 6);
   m.c_row = LLVMBuildMul(e->builder, LLVMGetParam(f, 7), size, "");
-  LLVMBasicBlockRef some = emit_block(e, "some"), empty = emit_block(e, "empty");
-  LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntSGT, m.depth, emit_i64(e, 0), ""), some, empty);
-  emit_at(e, some);
   emit_depth_loop(e, &m);
-  emit_at(e, empty);
-  emit_no_depth(e, &m);
 }
