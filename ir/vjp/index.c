@@ -2,11 +2,31 @@
 #include "ir/vjp/rules.h"
 #include <string.h>
 
+/* Does each batch of y = x[B.., N], i[B..] pick one element, as a loss picks the label's logit? */
+static bool picks_one(const Builder *b, NodeId y, const Attr *a) {
+  uint32_t rank_x = ir_type_of(b, vjp_in(b, y, 0))->rank, rank_i = ir_type_of(b, vjp_in(b, y, 1))->rank;
+  return a->n_batch > 0 && a->axis == a->n_batch && rank_i == a->n_batch && rank_x == a->axis + 1;
+}
+
+/* g where the place is the index, else 0: elementwise, so that it fuses with what it is added to. */
+static NodeId at_index(Builder *b, NodeId y, NodeId g, int64_t axis) {
+  Type t = *ir_type_of(b, vjp_in(b, y, 0));
+  int64_t dims[IR_MAX_RANK];
+  for (uint32_t k = 0; k < axis; k++) dims[k] = k;
+  NodeId place = ir_iota(b, DT_I32, t.rank, t.dim, axis);
+  NodeId hit = ir_binary(b, OP_eq, place, ir_broadcast(b, vjp_in(b, y, 1), t.rank, t.dim, dims));
+  NodeId spread = ir_broadcast(b, g, t.rank, t.dim, dims);
+  return ir_select(b, hit, spread, ir_full_like(b, spread, 0));
+}
+
 VJP(gather) {
   (void)need;
   Attr a = vjp_attr(b, y);
-  NodeId x = vjp_in(b, y, 0);
-  NodeId in[] = {ir_full_like(b, x, 0), vjp_in(b, y, 1), ct[0]};
+  if (picks_one(b, y, &a)) {
+    out[0] = at_index(b, y, ct[0], a.axis);
+    return;
+  }
+  NodeId in[] = {ir_full_like(b, vjp_in(b, y, 0), 0), vjp_in(b, y, 1), ct[0]};
   out[0] = ir_emit(b, OP_scatter_add, in, 3, &a);
 }
 

@@ -112,6 +112,7 @@ static const Sample samples[] = {
     {OP_gather, 2, {FL(2, {4, 3}, -1, 1), IX(1, {6}, 0, 3)}, {.axis = 0}, NULL},
     {OP_gather, 2, {FL(3, {2, 4, 3}, -1, 1), IX(2, {2, 3}, 0, 3)}, {.axis = 1, .n_batch = 1}, NULL},
     {OP_gather, 2, {FL(3, {2, 4, 3}, -1, 1), IX(2, {2, 2}, 0, 2)}, {.axis = 2, .n_batch = 1}, NULL},
+    {OP_gather, 2, {FL(3, {2, 3, 4}, -1, 1), IX(2, {2, 3}, 0, 3)}, {.axis = 2, .n_batch = 2}, NULL},
     {OP_gather, 2, {FL(1, {4}, -1, 1), IX(0, {0}, 0, 3)}, {.axis = 0}, NULL},
     {OP_scatter_add, 3, {FL(2, {4, 3}, -1, 1), IX(1, {6}, 0, 3), FL(2, {6, 3}, -1, 1)}, {.axis = 0}, NULL},
     {OP_scatter_add,
