@@ -31,7 +31,7 @@ run 0 run models/mlp.sep eval --seed 1 --load "$work/one/checkpoint.safetensors"
 
 # The record of the run.
 [ "$(wc -l <"$work/one/metrics.jsonl")" -ge 3 ] || fail "metrics.jsonl has too few records"
-jq -e 'select(.task == "train" and .epoch == 1) | .values.loss > 0' "$work/one/metrics.jsonl" >/dev/null || fail "no loss of epoch 1"
+jq -se 'any(.[]; .task == "train" and .epoch == 1 and .values.loss > 0)' "$work/one/metrics.jsonl" >/dev/null || fail "no loss of epoch 1"
 for key in .file_hash .seed .settings .seppo .cpu; do
   [ "$(json "$work/one/config.json" $key)" != null ] || fail "config.json lacks $key"
 done
