@@ -135,7 +135,7 @@ void kern_override(Kern *k, NodeId n, KVal value) {
 }
 
 void kern_override_buf(Kern *k, NodeId n, uint32_t buf, Ix at) {
-  Override o = {.node = n, .value = K_NONE, .buf = buf, .at = at};
+  Override o = {.node = n, .value = K_NONE, .in_memory = true, .buf = buf, .at = at};
   vec_push(&k->over, o);
 }
 
@@ -229,8 +229,11 @@ static KVal select_value(Kern *k, DType d, KVal mask, KVal yes, KVal no) {
 static KVal load_stored(Kern *k, NodeId n, const Ix *idx, KVal mask) {
   const Type *t = rp_type(k->r, n);
   for (uint32_t i = k->over.n; i-- > 0;) {
-    const Override *o = &k->over.at[i];
-    if (o->node == n) return o->value != K_NONE ? o->value : kb_load(&k->b, o->buf, &o->at, K_NONE, 0);
+    Override *o = &k->over.at[i];
+    if (o->node != n) continue;
+    if (o->in_memory && (o->value == K_NONE || !kb_usable(&k->b, o->value)))
+      o->value = kb_load(&k->b, o->buf, &o->at, K_NONE, 0);
+    return o->value;
   }
   Ix at = expr_linearise(&k->b, t->rank, t->dim, idx);
   return kb_load(&k->b, kern_buf(k, &k->r->store[n], t->dtype, ir_elements(t), false), &at, mask, 0);

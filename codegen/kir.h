@@ -125,6 +125,7 @@ typedef struct KLoop {
  * its row end (the result is discarded). Addresses name element (0, 0). */
 typedef struct KMicro {
   uint8_t dtype, mr, nv; /* f32 or f64 */
+  uint16_t columns;      /* in nv vectors of the target */
   bool accumulate;       /* += instead of = */
   uint32_t a, b, c;      /* indices in addr */
   int64_t a_row, a_k, b_k, c_row;

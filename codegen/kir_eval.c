@@ -258,10 +258,9 @@ static void do_micro(const Machine *m, const KInst *i) {
   const uint8_t *a = m->base[m->k->addr.at[g->a].buf], *b = m->base[m->k->addr.at[g->b].buf];
   uint8_t *c = m->base[m->k->addr.at[g->c].buf];
   int64_t b_elems = m->k->buf.at[m->k->addr.at[g->b].buf].elems;
-  int64_t columns = g->c_row; /* lowering makes the tile as wide as the kernel */
   if (cap < depth) depth = cap;
   for (uint32_t r = 0; r < g->mr; r++)
-    for (int64_t j = 0; j < columns; j++) {
+    for (int64_t j = 0; j < g->columns; j++) {
       uint8_t *to = c + (c0 + r * g->c_row + j) * size;
       double sum = g->accumulate ? load_num(g->dtype, to).f : 0;
       for (int64_t k = 0; k < depth; k++) {

@@ -165,7 +165,8 @@ enum { KERN_MAX_ARGS = 120 };
 
 typedef struct Override {
   NodeId node;
-  KVal value;   /* the node's element, for whatever index; K_NONE: a buffer */
+  KVal value; /* the node's element, for whatever index; in memory: the latest load of it */
+  bool in_memory;
   uint32_t buf; /* scratch or argument holding it */
   Ix at;        /* its address in that buffer for the present element */
 } Override;

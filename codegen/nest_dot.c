@@ -152,6 +152,8 @@ typedef struct Tile {
   int64_t panels, row_tiles, row_parts;
   uint32_t a, b, tile, pack; /* buffers */
   bool packs;
+  bool by_rows;     /* all panels of a row tile, then its maps along whole rows; else panel by panel */
+  int64_t tile_row; /* elements of a row of the tile in scratch */
 } Tile;
 
 static void choose_tile(Tile *t, const KTarget *target) {
@@ -187,40 +189,41 @@ static KMicro micro_of(const Tile *t, bool accumulate, int64_t depth, KVal cap) 
   return (KMicro){.dtype = (uint8_t)t->dtype,
                   .mr = (uint8_t)t->mr,
                   .nv = (uint8_t)t->nv,
+                  .columns = (uint16_t)t->nr,
                   .accumulate = accumulate,
                   .a_row = t->d.a_m,
                   .a_k = t->d.a_k,
                   .b_k = t->packs ? t->nr : t->d.b_k,
-                  .c_row = t->nr,
+                  .c_row = t->tile_row,
                   .depth = depth,
                   .depth_cap = cap};
 }
 
-static void emit_micro(Tile *t, const Ix *a_at, const Ix *b_at, bool accumulate, int64_t depth, KVal cap) {
+static void emit_micro(Tile *t, const Ix *a_at, const Ix *b_at, const Ix *c_at, bool accumulate, int64_t depth,
+                       KVal cap) {
   KBuilder *b = &t->k->b;
   KMicro m = micro_of(t, accumulate, depth, cap);
-  Ix zero = ix_const(0);
   m.a = kb_addr(b, t->a, a_at);
   m.b = t->packs ? kb_addr(b, t->pack, b_at) : kb_addr(b, t->b, b_at);
-  m.c = kb_addr(b, t->tile, &zero);
+  m.c = kb_addr(b, t->tile, c_at);
   kb_micro(b, m);
 }
 
 /* The product of one tile: one call, or blocks of depth added up. */
-static void emit_product(Tile *t, const Ix *a_at, const Ix *b_at) {
+static void emit_product(Tile *t, const Ix *a_at, const Ix *b_at, const Ix *c_at) {
   KBuilder *b = &t->k->b;
   int64_t depth = t->d.k;
   if (depth <= DEPTH_MAX) {
-    emit_micro(t, a_at, b_at, false, depth, K_NONE);
+    emit_micro(t, a_at, b_at, c_at, false, depth, K_NONE);
     return;
   }
-  emit_micro(t, a_at, b_at, false, DEPTH_BLOCK, K_NONE);
+  emit_micro(t, a_at, b_at, c_at, false, DEPTH_BLOCK, K_NONE);
   Ix block = ix_value(kb_for(b, KL_SERIAL, 1, (depth - 1) / DEPTH_BLOCK, K_NONE));
   Ix begin = ix_scale(&block, DEPTH_BLOCK), left = ix_scale(&begin, -1);
   begin = ix_addc(&begin, DEPTH_BLOCK), left = ix_addc(&left, depth - DEPTH_BLOCK);
   Ix a_off = ix_scale(&begin, t->d.a_k), b_off = ix_scale(&begin, t->packs ? t->nr : t->d.b_k);
   a_off = ix_add(b, &a_off, a_at), b_off = ix_add(b, &b_off, b_at);
-  emit_micro(t, &a_off, &b_off, true, DEPTH_BLOCK, ix_materialise(b, &left));
+  emit_micro(t, &a_off, &b_off, c_at, true, DEPTH_BLOCK, ix_materialise(b, &left));
   kb_end(b);
 }
 
@@ -244,11 +247,11 @@ static void emit_epilogue(Tile *t, const Ix *batch, const Ix *row_begin, const I
   Ix rows_left = ix_scale(row_begin, -1), cols_left = ix_scale(col_begin, -1), idx[IR_MAX_RANK];
   rows_left = ix_addc(&rows_left, t->d.m), cols_left = ix_addc(&cols_left, t->d.n);
   KVal row_cap = t->d.m % t->mr ? ix_materialise(b, &rows_left) : K_NONE;
-  KVal col_cap = t->d.n % t->nr ? ix_materialise(b, &cols_left) : K_NONE;
+  KVal col_cap = t->d.n % t->nr && !t->by_rows ? ix_materialise(b, &cols_left) : K_NONE;
   Ix i = ix_value(kb_for(b, KL_SERIAL, 1, t->mr, row_cap));
-  Ix j = ix_value(kb_for(b, KL_VECTOR, t->nr, t->nr, col_cap));
+  Ix j = ix_value(kb_for(b, KL_VECTOR, t->nr, t->by_rows ? t->d.n : t->nr, col_cap));
   Ix row = ix_add(b, row_begin, &i), col = ix_add(b, col_begin, &j), in_tile = ix_add(b, &i, skip);
-  in_tile = ix_scale(&in_tile, t->nr), in_tile = ix_add(b, &in_tile, &j);
+  in_tile = ix_scale(&in_tile, t->tile_row), in_tile = ix_add(b, &in_tile, &j);
   result_index(t, batch, &row, &col, idx);
   Ix at = expr_linearise(b, type->rank, type->dim, idx);
   kern_forget(k);
@@ -265,48 +268,91 @@ static void emit_epilogue(Tile *t, const Ix *batch, const Ix *row_begin, const I
   kb_end(b);
 }
 
-/* One panel, or a part of its rows. */
-static void emit_unit(Tile *t, const Ix *unit) {
+/* First row of a tile (the last one overlaps upwards) and how many of its rows belong to the tile before. */
+static Ix tile_rows(Tile *t, const Ix *row_begin, Ix *skip) {
   KBuilder *b = &t->k->b;
-  Ix part, panel, batch, rest, zero = ix_const(0);
-  ix_divmod(b, unit, t->row_parts, &rest, &part);
-  ix_divmod(b, &rest, t->panels, &batch, &panel);
-  Ix col = ix_scale(&panel, t->nr), a_base = ix_scale(&batch, t->d.a_batch), b_base = ix_scale(&batch, t->d.b_batch);
-  Ix b_col = ix_scale(&col, t->d.b_n);
-  b_base = ix_add(b, &b_base, &b_col), b_base = ix_addc(&b_base, t->d.b.offset);
-  if (t->packs) emit_pack(t, &b_base, &col, t->d.k, K_NONE);
+  *skip = ix_const(0);
+  if (t->d.m % t->mr == 0) return *row_begin;
+  KVal v = ix_materialise(b, row_begin);
+  Ix row0 = ix_value(kb_op(b, OP_min, DT_I64, v, kb_int(b, t->d.m - t->mr), K_NONE)), neg = ix_scale(&row0, -1);
+  *skip = ix_add(b, row_begin, &neg);
+  return row0;
+}
+
+/* Address in A of a tile's first row. */
+static Ix a_address(Tile *t, const Ix *row0, const Ix *batch) {
+  Ix at = ix_scale(row0, t->d.a_m), base = ix_scale(batch, t->d.a_batch);
+  at = ix_add(&t->k->b, &at, &base);
+  return ix_addc(&at, t->d.a.offset);
+}
+
+static Ix b_address(Tile *t, const Ix *col, const Ix *batch) {
+  Ix at = ix_scale(col, t->d.b_n), base = ix_scale(batch, t->d.b_batch);
+  at = ix_add(&t->k->b, &at, &base);
+  return ix_addc(&at, t->d.b.offset);
+}
+
+/* Opens the loop over the row tiles of part number `part`. */
+static Ix open_tiles(Tile *t, const Ix *part) {
+  KBuilder *b = &t->k->b;
   int64_t per_part = (t->row_tiles + t->row_parts - 1) / t->row_parts;
-  Ix first = ix_scale(&part, per_part), left = ix_scale(&first, -1);
+  Ix first = ix_scale(part, per_part), left = ix_scale(&first, -1);
   left = ix_addc(&left, t->row_tiles);
   KVal cap = t->row_tiles % per_part ? ix_materialise(b, &left) : K_NONE;
   Ix tile = ix_value(kb_for(b, KL_SERIAL, 1, per_part, cap));
-  tile = ix_add(b, &tile, &first);
-  Ix row_begin = ix_scale(&tile, t->mr), row0 = row_begin, skip = zero;
-  if (t->d.m % t->mr) {
-    KVal v = ix_materialise(b, &row_begin);
-    row0 = ix_value(kb_op(b, OP_min, DT_I64, v, kb_int(b, t->d.m - t->mr), K_NONE));
-    Ix neg = ix_scale(&row0, -1);
-    skip = ix_add(b, &row_begin, &neg);
-  }
-  Ix a_at = ix_scale(&row0, t->d.a_m);
-  a_at = ix_add(b, &a_at, &a_base), a_at = ix_addc(&a_at, t->d.a.offset);
-  emit_product(t, &a_at, t->packs ? &zero : &b_base);
+  return ix_add(b, &tile, &first);
+}
+
+/* A part of the rows: tile by tile, all panels, then the maps along whole rows. */
+static void emit_rows_unit(Tile *t, const Ix *unit) {
+  KBuilder *b = &t->k->b;
+  Ix part, batch, skip, zero = ix_const(0);
+  ix_divmod(b, unit, t->row_parts, &batch, &part);
+  Ix tile = open_tiles(t, &part), row_begin = ix_scale(&tile, t->mr), row0 = tile_rows(t, &row_begin, &skip);
+  Ix a_at = a_address(t, &row0, &batch);
+  Ix panel = ix_value(kb_for(b, KL_SERIAL, 1, t->panels, K_NONE)), col = ix_scale(&panel, t->nr);
+  Ix b_at = b_address(t, &col, &batch);
+  emit_product(t, &a_at, &b_at, &col);
+  kb_end(b);
+  emit_epilogue(t, &batch, &row_begin, &skip, &zero);
+  kb_end(b);
+}
+
+/* One panel, or a part of its rows. */
+static void emit_panel_unit(Tile *t, const Ix *unit) {
+  KBuilder *b = &t->k->b;
+  Ix part, panel, batch, rest, skip, zero = ix_const(0);
+  ix_divmod(b, unit, t->row_parts, &rest, &part);
+  ix_divmod(b, &rest, t->panels, &batch, &panel);
+  Ix col = ix_scale(&panel, t->nr), b_at = b_address(t, &col, &batch);
+  if (t->packs) emit_pack(t, &b_at, &col, t->d.k, K_NONE);
+  Ix tile = open_tiles(t, &part), row_begin = ix_scale(&tile, t->mr), row0 = tile_rows(t, &row_begin, &skip);
+  Ix a_at = a_address(t, &row0, &batch);
+  emit_product(t, &a_at, t->packs ? &zero : &b_at, &zero);
   emit_epilogue(t, &batch, &row_begin, &skip, &col);
   kb_end(b);
 }
 
-/* Units: batch x panels x parts of the rows; how many to a task, by the work in them. */
-static int64_t share_units(Tile *t, double cost, int64_t *chunk) {
-  int64_t units = t->d.batch * t->panels, tasks = tasks_for(cost, units * t->row_tiles);
-  t->row_parts = tasks > units ? tasks / units : 1;
+/* When B fits in a part of L2 it may be read again for every row tile, and the maps stream along whole rows. */
+static bool wants_rows(const Tile *t) {
+  enum { B_BYTES = 256 << 10, TILE_BYTES = 32 << 10 };
+  int64_t size = ir_dtype_size(t->dtype), padded = t->panels * t->nr;
+  return !t->packs && t->panels > 1 && t->row_tiles >= 4 && t->d.k * t->d.n * size <= B_BYTES &&
+         t->mr * padded * size <= TILE_BYTES;
+}
+
+/* Units (batch, panels, parts of the rows) and how many to a task, by the work in them. */
+static int64_t share_units(Tile *t, double cost, int64_t *units, int64_t *chunk) {
+  int64_t whole = t->d.batch * (t->by_rows ? 1 : t->panels), tasks = tasks_for(cost, whole * t->row_tiles);
+  t->row_parts = tasks > whole ? tasks / whole : 1;
   if (t->packs && t->row_parts > 2) t->row_parts = 2;
   if (t->row_parts > t->row_tiles) t->row_parts = t->row_tiles;
   int64_t per_part = (t->row_tiles + t->row_parts - 1) / t->row_parts;
   t->row_parts = (t->row_tiles + per_part - 1) / per_part;
-  units *= t->row_parts;
-  if (tasks > units) tasks = units;
-  *chunk = (units + tasks - 1) / tasks;
-  return (units + *chunk - 1) / *chunk;
+  *units = whole * t->row_parts;
+  if (tasks > *units) tasks = *units;
+  *chunk = (*units + tasks - 1) / tasks;
+  return (*units + *chunk - 1) / *chunk;
 }
 
 static void as_reduction(RegionPlan *r, uint32_t g) {
@@ -332,13 +378,18 @@ void nest_dot(RegionPlan *r, uint32_t g) {
   t.a = kern_buf(&k, sa, t.dtype, rp_elements(r, t.d.a.base), false);
   t.b = kern_buf(&k, sb, t.dtype, rp_elements(r, t.d.b.base), false);
   t.packs = wants_packing(&t, sb);
-  t.tile = kb_scratch(&k.b, t.dtype, (int64_t)t.mr * t.nr);
+  t.by_rows = wants_rows(&t);
+  t.tile_row = t.by_rows ? t.panels * t.nr : t.nr;
+  t.tile = kb_scratch(&k.b, t.dtype, t.mr * t.tile_row);
   if (t.packs) t.pack = kb_scratch(&k.b, t.dtype, t.d.k * t.nr);
   double elements = (double)(t.d.batch * t.d.m) * (double)t.d.n, flops = 2 * elements * (double)t.d.k;
   double cost = flops / (t.dtype == DT_F64 ? 100 : 200) + elements * group_cost(r, g);
-  int64_t chunk, tasks = share_units(&t, cost, &chunk), units = t.d.batch * t.panels * t.row_parts;
+  int64_t chunk, units, tasks = share_units(&t, cost, &units, &chunk);
   Ix unit = chunk == 1 ? ix_value(kb_task(&k.b, tasks)) : open_shared(&k.b, KL_SERIAL, 1, units, chunk, tasks);
-  emit_unit(&t, &unit);
+  if (t.by_rows)
+    emit_rows_unit(&t, &unit);
+  else
+    emit_panel_unit(&t, &unit);
   if (chunk > 1) kb_end(&k.b);
   k.cost = cost;
   kern_launch(&k, tasks, "dot", group->root);

@@ -2,7 +2,7 @@
  *
  * Data dependences, and for every result that is to end in the storage of a parameter (a cell, a carried value): all
  * readers of the old value first. Where that would be a cycle the result goes through a temporary and is copied at the
- * end. Among the groups that may run, the one that stands first in the graph does.
+ * end. Among the groups that may run, the one whose first output stands first in the graph does.
  */
 #include "codegen/lower.h"
 #include <stdlib.h>
@@ -30,7 +30,10 @@ typedef struct Order {
 
 static uint64_t key(const Order *o, uint32_t g) {
   const Group *group = &o->r->groups.at[g];
-  return (uint64_t)(group->kind == GK_COPY ? o->r->n : group->root) << 32 | g;
+  NodeId first = group->root;
+  for (uint32_t i = 0; i < group->output.n; i++)
+    if (group->output.at[i] < first) first = group->output.at[i];
+  return (uint64_t)(group->kind == GK_COPY ? o->r->n : first) << 32 | g;
 }
 
 static void heap_push(Order *o, Heap *h, uint32_t g) {
