@@ -1,0 +1,22 @@
+/* Bytes of a grid of images, for PNG and GIF. */
+#ifndef SEPPO_RUNTIME_PICTURE_MODULE_RASTER_H
+#define SEPPO_RUNTIME_PICTURE_MODULE_RASTER_H
+
+#include "runtime/picture.h"
+
+/* Gray or RGB pixels, `channels` bytes each. */
+typedef struct Raster {
+  uint32_t width, height, channels;
+  uint8_t *pixel; /* heap */
+} Raster;
+
+/* Lays the images out with a dark line between them. NULL or a message. */
+const char *raster_grid(const PictureGrid *g, Raster *out);
+
+const char *gif_new(const char *path, int milliseconds, PictureGif **out);
+const char *gif_add(PictureGif *gif, const PictureGrid *g);
+void gif_free(PictureGif *gif);
+const char *grid_png(const char *path, const PictureGrid *g);
+const char *plot_write(const char *stem, const Plot *plot);
+
+#endif

@@ -1,0 +1,73 @@
+/* Opens the drawing module on first use and turns its messages into diagnostics. */
+#define _GNU_SOURCE /* readlink */
+#include "runtime/base/strbuf.h"
+#include "runtime/picture.h"
+#include <dlfcn.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Opened once for the whole process: a library is process-wide whatever we do. */
+static struct {
+  pthread_once_t once;
+  const PictureModule *module;
+  char why[256];
+} opened = {.once = PTHREAD_ONCE_INIT};
+
+/* Beside the program, else where the system looks. */
+static void open_module(void) {
+  static const char name[] = "libseppo_picture.so";
+  char path[4096];
+  ssize_t n = readlink("/proc/self/exe", path, sizeof path - sizeof name - 1);
+  void *handle = NULL;
+  if (n > 0) {
+    path[n] = 0;
+    char *slash = strrchr(path, '/');
+    strcpy(slash ? slash + 1 : path, name);
+    handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  }
+  if (!handle) handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+  if (handle) opened.module = dlsym(handle, "seppo_picture_module");
+  if (opened.module) return;
+  const char *why = dlerror();
+  strncpy(opened.why, why ? why : "no table in it", sizeof opened.why - 1);
+}
+
+static const PictureModule *module(void) {
+  pthread_once(&opened.once, open_module);
+  return opened.module;
+}
+
+static bool report(const char *path, const char *message, DiagSink *sink) {
+  if (!message) return true;
+  diag_error(sink, "E0605", SPAN_NONE, "%s: %s", path, message);
+  diag_status(sink, EXIT_FILES);
+  return false;
+}
+
+static bool no_module(DiagSink *sink) { return report("the drawing module cannot be opened", opened.why, sink); }
+
+bool picture_grid(const char *path, const PictureGrid *g, DiagSink *sink) {
+  return module() ? report(path, module()->grid(path, g), sink) : no_module(sink);
+}
+
+PictureGif *picture_gif_new(const char *path, int milliseconds, DiagSink *sink) {
+  PictureGif *gif = NULL;
+  if (!module())
+    no_module(sink);
+  else
+    report(path, module()->gif_new(path, milliseconds, &gif), sink);
+  return gif;
+}
+
+bool picture_gif_add(PictureGif *gif, const PictureGrid *g, DiagSink *sink) {
+  return report("GIF", module()->gif_add(gif, g), sink);
+}
+
+void picture_gif_free(PictureGif *gif) {
+  if (gif) module()->gif_free(gif);
+}
+
+bool picture_plot(const char *stem, const Plot *plot, DiagSink *sink) {
+  return module() ? report(stem, module()->plot(stem, plot), sink) : no_module(sink);
+}
