@@ -4,6 +4,7 @@
 
 #include "ir/autodiff.h"
 #include "ir/build.h"
+#include "ir/hash.h"
 #include "ir/passes.h"
 #include "ir/simplify.h"
 
@@ -35,5 +36,15 @@ bool pass_rebuild(Module *m, RegionId region, const RebuildPlan *plan);
 void pass_simplify_region(Module *m, RegionId region, SimplifyHook rules);
 /* Exchanges the contents of `region` for those of `built`, whose old contents are released. */
 void pass_replace_region(Module *m, RegionId region, RegionId built);
+
+/* Node for node the same? (Locations aside.) */
+bool pass_same_region(const Module *m, RegionId one, RegionId other);
+/* Bodies seen so far; `body`, or an earlier one with the same contents. */
+typedef struct BodyTable {
+  IdTable ids;
+} BodyTable;
+RegionId pass_share_body(BodyTable *t, const Module *m, RegionId body);
+/* Reads the masks of rectifiers off their results (passes/relu_mask.c). */
+void pass_relu_masks(Module *m, RegionId region);
 
 #endif

@@ -47,10 +47,9 @@ RegionList pass_regions(const Module *m) {
   return list;
 }
 
-/* Node for node the same? (Locations aside.) */
-static bool same_region(const Module *m, RegionId one, RegionId other) {
+bool pass_same_region(const Module *m, RegionId one, RegionId other) {
   const Region *a = ir_region(m, one), *b = ir_region(m, other);
-  if (a->node.n != b->node.n || a->operand.n != b->operand.n) return false;
+  if (a->node.n != b->node.n || a->operand.n != b->operand.n || a->result.n != b->result.n) return false;
   for (uint32_t i = 0; i < a->node.n; i++) {
     const Node *p = &a->node.at[i], *q = &b->node.at[i];
     if (p->op != q->op || p->n_in != q->n_in || p->type != q->type || p->attr != q->attr) return false;
@@ -90,7 +89,7 @@ bool pass_rebuild(Module *m, RegionId region, const RebuildPlan *plan) {
   }
   free(live);
   RegionId built = ir_rebuild_finish(&r);
-  bool same = same_region(m, region, built);
+  bool same = pass_same_region(m, region, built);
   pass_replace_region(m, region, built);
   return !same;
 }
