@@ -176,7 +176,8 @@ typedef enum {
 } ActionKind;
 typedef struct Action {
   uint8_t kind;
-  const char *name; /* metric or picture name; print: the text with {0}, {1:.3f} for its values */
+  const char *name; /* metric or picture name, the latter with {epoch} or {step} to fill in; print: the text with
+                       {0}, {1:.3f} for its values */
   const char *form; /* image/plot: "grid", "heatmap", "history", "lines", "scatter", "histogram" */
   uint32_t n_values;
   uint32_t *value;    /* indices of OUT_VALUEs; for ACT_LOG at step level: metric numbers */

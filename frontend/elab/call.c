@@ -249,6 +249,7 @@ Val call_value(Elab *E, Val f, const Args *a, Span span) {
   case V_ERROR: return f;
   case V_FN: return call_closure(E, f.fn, a, span, f.inference);
   case V_BUILTIN: return call_builtin(E, f.builtin, a, span);
+  case V_OBJECTIVE: return objective_call(E, f, a, span);
   case V_INSTANCE: return call_instance(E, f, a, span);
   case V_LAYER: {
     elab_error(E, "E0401", span, "`%s` is a layer: it needs both argument lists", f.fn->name);

@@ -228,10 +228,31 @@ static bool grid_options(Elab *E, const Expr *e, Val x, Action *a) {
   return false;
 }
 
+/* The name of a picture; `{epoch}` and `{step}` stay for the run to fill in. */
+static bool picture_name(Elab *E, const Expr *e, const char **name) {
+  if (e->kind != EXPR_STRING) return expr_string(E, e, "the name of a picture", name);
+  StrBuf b = {0};
+  bool ok = true;
+  for (uint32_t k = 0; k < e->n && ok; k++) {
+    const StrPart *p = &e->part[k];
+    Val v = p->text ? val_string(p->text) : expr(E, p->value);
+    if (v.kind == V_COUNTER)
+      sb_puts(&b, v.i == IN_EPOCH ? "{epoch}" : "{step}");
+    else if (val_has_tensor(v))
+      ok = (elab_error(E, "E0307", p->value->span, "a name must be known at compile time, found a tensor"), false);
+    else
+      sb_puts(&b, format_value(E, v, p->format));
+    ok = ok && !is_error(v);
+  }
+  *name = arena_strdup(&E->mem, b.s ? b.s : "");
+  sb_free(&b);
+  return ok;
+}
+
 static void picture(Elab *E, const Stmt *s) {
   ActionKind kind = s->kind == STMT_PLOT ? ACT_PLOT : s->kind == STMT_GIF ? ACT_GIF : ACT_IMAGE;
   const char *name;
-  if (!expr_string(E, s->value, "the name of a picture", &name)) return;
+  if (!picture_name(E, s->value, &name)) return;
   const Expr *e = s->value2;
   if (e->kind == EXPR_LIST) {
     elab_error(E, "E0900", e->span, "pictures of several panels are not there yet");

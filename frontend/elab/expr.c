@@ -155,6 +155,8 @@ static Val expr_name(Elab *E, const Expr *e) {
   if (s) {
     Val v = s->value;
     if (v.kind == V_CELL || v.kind == V_INSTANCE) v.frozen |= E->act->frozen;
+    bool past = v.kind == V_TENSOR && E->task && E->task->in_event && v.t.frame->graph == E->task->step;
+    if (past) return step_value(E, e->name.text, v, e->span);
     return v;
   }
   if (strcmp(e->name.text, "training") == 0) return val_bool(E->act->training);
@@ -252,7 +254,8 @@ static Val expr_binary(Elab *E, const Expr *e) {
   elab_at(E, e->span);
   if (is_error(a) || is_error(b)) return val_error();
   if (a.kind == V_GROUP || b.kind == V_GROUP) return group_binary(E, e->bin, a, b, e->span);
-  bool lists = (is_list(a) || is_list(b)) && e->bin < BIN_EQ && !(is_list(a) && is_list(b) && e->bin == BIN_ADD);
+  bool ordered = e->bin < BIN_EQ || (e->bin >= BIN_LT && e->bin <= BIN_GE);
+  bool lists = (is_list(a) || is_list(b)) && ordered && !(is_list(a) && is_list(b) && e->bin == BIN_ADD);
   if (compile_time(a) && compile_time(b) && !(lists && (is_number(a) || is_number(b) || (is_list(a) && is_list(b)))))
     return val_binary(E, e->bin, a, b, e->span);
   if ((!is_number(a) && !is_list(a) && a.kind != V_TENSOR) || (!is_number(b) && !is_list(b) && b.kind != V_TENSOR))

@@ -129,7 +129,10 @@ void push_let_task(Elab *E, GraphBuild *g, const char *name, Span span) {
 }
 
 static void name_instances(Elab *E, Val v, const char *name) {
-  if (v.kind == V_INSTANCE) instance_rename(E, v.instance, name);
+  if (v.kind == V_INSTANCE) {
+    instance_rename(E, v.instance, name);
+    finish_copy(E, v.instance, E->span);
+  }
   if (v.kind == V_OPTIM) v.optim->name = name;
   if (is_list(v))
     for (uint32_t k = 0; k < v.list->n; k++) name_instances(E, v.list->at[k], elab_text(E, "%s.%u", name, k));
@@ -424,7 +427,9 @@ static void check_whole(Elab *E) {
   if (!trains || E->o->n_tasks) return;
   for (CellId c = 0; c < E->m->cell.n; c++) {
     const Cell *cell = &E->m->cell.at[c];
-    if (cell->kind != CELL_PARAM || E->info.at[c].trained) continue;
+    const Instance *owner = E->info.at[c].owner;
+    while (owner && !owner->copy_of) owner = owner->owner;
+    if (cell->kind != CELL_PARAM || E->info.at[c].trained || owner) continue;
     elab_warning(E, "W0401", ir_loc_get(E->m, cell->loc)->span, "no task trains the parameter `%s`", cell->name);
   }
 }

@@ -142,6 +142,8 @@ static NodeId bring(Elab *E, Frame *f, Frame *home, NodeId node) {
   return outer == IR_NONE ? IR_NONE : import(E, f, outer);
 }
 
+NodeId bring_to_root(Elab *E, GraphBuild *g, Val v) { return bring(E, g->root, v.t.frame, v.t.node); }
+
 NodeId node_of(Elab *E, Val v) {
   NodeId n = bring(E, E->g->cur, v.t.frame, v.t.node);
   if (n != IR_NONE) return n;

@@ -30,6 +30,7 @@ static bool gather_cells(Elab *E, Val v, const char *pattern, Span span, Collect
     return false;
   }
   uint32_t before = l->cell.n;
+  finish_copy(E, v.instance, span);
   instance_params(E, v.instance, pattern, collect, l);
   if (l->cell.n > before) return true;
   elab_error(E, "E0409", span, "`%s` has no parameters%s", v.instance->name, pattern ? " of that name" : " yet");

@@ -189,6 +189,13 @@ static Val initial_value(Elab *E, const Stmt *s, bool shaped, uint32_t rank, con
   return elab_ir_errors(E, s->span) ? val_error() : v;
 }
 
+/* Where the draws of an initialiser come from: a copy draws as its original does, so both start from equal values. */
+static const char *drawing_name(Elab *E, const char *full, const Instance *owner) {
+  for (const Instance *i = owner; i; i = i->owner)
+    if (i->copy_of) return drawing_name(E, elab_text(E, "%s%s", i->copy_of->name, full + strlen(i->name)), i->copy_of);
+  return full;
+}
+
 /* Runs the initialiser in the INIT graph, or, when it reads a file-level tensor, in a graph of its own. */
 static bool make_initial(Elab *E, GraphBuild *g, const Stmt *s, const char *full, bool shaped, uint32_t rank,
                          const int64_t *dim, DType dtype, Val *out) {
@@ -197,7 +204,7 @@ static bool make_initial(Elab *E, GraphBuild *g, const Stmt *s, const char *full
   Activation act;
   activation_push(E, &act, E->act->scope, s->span, s->name.text);
   E->act->up->n_calls--;
-  act.path = text_hash(full);
+  act.path = text_hash(drawing_name(E, full, E->act->up->owner));
   act.training = false;
   act.span = SPAN_NONE;
   E->init_saw_let = false;
@@ -290,6 +297,7 @@ void declare_cell(Elab *E, const Stmt *s) {
     return;
   }
   if (known && shaped) check_again(E, s, c, rank, dim);
+  if (known && E->act->owner) E->info.at[c].owner = E->act->owner;
   if (shaped) E->info.at[c].ones = ones;
   Val v = {.kind = V_CELL, .cell = c};
   if (E->act->owner) scope_bind(E, E->act->owner->own, s->name.text, v, s->name.span);
@@ -368,8 +376,72 @@ Val instance_member(Elab *E, Val v, const char *name, Span span) {
 
 /* ---------------------------------------------------------------- copies */
 
+static void copy_cell(Elab *E, GraphBuild *g, Instance *to, const Instance *from, CellId c) {
+  const Cell cell = E->m->cell.at[c];
+  const char *full = elab_text(E, "%s%s", to->name, cell.name + strlen(from->name));
+  CellId copy = cell_new(E, full, cell.type, (CellKind)cell.kind, to);
+  E->info.at[copy].ones = E->info.at[c].ones;
+  graph_output(E, g, OUT_CELL, copy, cell_read(E, g->root, c));
+}
+
+/* After training: the values of this moment, copied by a task of its own. */
+static void copy_trained(Elab *E, Instance *to, const Instance *from, Span span) {
+  CellId n = E->m->cell.n;
+  GraphBuild *g = graph_open(E, GRAPH_LET);
+  for (CellId c = 0; c < n; c++) {
+    uint8_t kind = E->m->cell.at[c].kind;
+    if ((kind == CELL_PARAM || kind == CELL_STATE) && under(E->m->cell.at[c].name, from->name))
+      copy_cell(E, g, to, from, c);
+  }
+  push_let_task(E, g, elab_text(E, "copy %s", to->name), span);
+}
+
 Val copy_instance(Elab *E, Val v, Span span, const char *name) {
   if (v.kind != V_INSTANCE)
     return elab_error(E, "E0408", span, "`copy` takes an instance of a layer or model, found %s", val_kind_name(E, v));
-  return elab_error(E, "E0900", span, "`copy(%s)` as `%s` is not there yet", v.instance->name, name ? name : "_");
+  if (!E->act->may_apply) {
+    elab_error(E, "E0402", span, "`copy` makes new parameters and stands in a `let` or a model");
+    return val_error();
+  }
+  const void *site = (const void *)(uintptr_t)(((uint64_t)span.source << 32 | span.begin) + 1);
+  Instance *found = find_instance(E, E->act->owner, site, E->act->unroll);
+  if (found) return instance_val(E, found);
+  Instance *i = instance_new(E, E->act->owner, v.instance->def, name);
+  i->config = v.instance->config;
+  i->site = site;
+  i->unroll = E->act->unroll;
+  i->copy_of = v.instance;
+  i->pattern = v.instance->pattern;
+  if (E->n_tasks_done) i->copy_late = true;
+  return instance_val(E, i);
+}
+
+/* Before any training: the same first values. */
+static void copy_initial(Elab *E, Instance *to, const Instance *from, Span span) {
+  CellId n = E->m->cell.n;
+  for (CellId c = 0; c < n; c++) {
+    const Cell cell = E->m->cell.at[c];
+    if ((cell.kind != CELL_PARAM && cell.kind != CELL_STATE) || !under(cell.name, from->name)) continue;
+    const char *full = elab_text(E, "%s%s", to->name, cell.name + strlen(from->name));
+    if (scope_here(E->cells, full)) continue;
+    if (E->info.at[c].init == IR_NONE) {
+      GraphBuild *g = graph_open(E, GRAPH_LET);
+      copy_cell(E, g, to, from, c);
+      push_let_task(E, g, full, span);
+      continue;
+    }
+    CellId copy = cell_new(E, full, cell.type, (CellKind)cell.kind, to);
+    E->info.at[copy].ones = E->info.at[c].ones;
+    E->info.at[copy].init = E->info.at[c].init;
+    graph_output(E, E->init, OUT_CELL, copy, E->info.at[c].init);
+  }
+}
+
+void finish_copy(Elab *E, Instance *i, Span span) {
+  if (!i->copy_of) return;
+  if (i->copy_late)
+    copy_trained(E, i, i->copy_of, span);
+  else
+    copy_initial(E, i, i->copy_of, span);
+  i->copy_late = false;
 }

@@ -49,9 +49,10 @@ typedef enum {
   V_GROUP,     /* one tensor per parameter of a list */
   V_DATA,
   V_SPLIT,
-  V_MODULE,  /* use .. as name */
-  V_TASK,    /* task template */
-  V_COUNTER, /* step or epoch: i = the InKind, a graph input once it is read */
+  V_MODULE,    /* use .. as name */
+  V_TASK,      /* task template */
+  V_OBJECTIVE, /* a loss as a function of its parameters in one vector */
+  V_COUNTER,   /* step or epoch: i = the InKind, a graph input once it is read */
 } ValKind;
 
 typedef struct ValList {
@@ -90,6 +91,7 @@ struct Val {
     struct DataUseSite *data; /* V_DATA, V_SPLIT, V_FIELD */
     Scope *module;
     const struct NameSet *anchors;
+    struct Objective *objective;
   };
 };
 
@@ -235,6 +237,8 @@ void frame_leave(Elab *E, Frame *f); /* makes the parent current again */
 NodeId frame_param(Elab *E, Frame *f, FrameParamKind kind, TypeId type, NodeId outer, uint32_t index);
 /* The node of a tensor in the current frame. IR_NONE after an error when it belongs to another graph. */
 NodeId node_of(Elab *E, Val tensor);
+/* IR_NONE when the tensor lives in an inner frame. */
+NodeId bring_to_root(Elab *E, GraphBuild *g, Val v);
 NodeId cell_read(Elab *E, Frame *f, CellId c);
 void cell_reset(Elab *E, Frame *f, CellId c, NodeId node);
 void cell_write(Elab *E, Frame *f, CellId c, NodeId value);
@@ -266,6 +270,7 @@ struct Instance {
   LocId first_call;
   const char *input, *output; /* of the first call */
   Instance *copy_of;
+  bool copy_late; /* of trained parameters: copied when its name is known */
   bool busy;
 };
 
@@ -313,7 +318,9 @@ typedef struct TaskBuild {
   Vec(Action) action; /* of the step graph (eval, plain) or the event being built */
   Vec(EventDecl) pending;
   bool tail; /* second elaboration, of the short batch */
-  bool in_event;
+  bool in_event, at_start;
+  GraphBuild *step, *tail_graph; /* open until the blocks are done */
+  Scope *tail_scope;
 } TaskBuild;
 
 /* An applied optimiser: its arguments as they stand, and where its state belongs. */
@@ -385,7 +392,7 @@ static inline bool is_number(Val v) { return v.kind == V_INT || v.kind == V_FLOA
 static inline bool is_list(Val v) { return v.kind == V_LIST || v.kind == V_TUPLE; }
 static inline bool is_error(Val v) { return v.kind == V_ERROR; }
 static inline bool is_callable(Val v) {
-  return v.kind == V_FN || v.kind == V_BUILTIN || v.kind == V_INSTANCE || v.kind == V_LAYER;
+  return v.kind == V_FN || v.kind == V_BUILTIN || v.kind == V_OBJECTIVE || v.kind == V_INSTANCE || v.kind == V_LAYER;
 }
 Val val_list(Elab *E, ValKind kind, uint32_t n);
 Val val_tensor(Elab *E, NodeId node); /* of the current frame; V_ERROR for IR_NONE */
@@ -482,6 +489,9 @@ Val instance_member(Elab *E, Val inst, const char *name, Span span);
 void instance_rename(Elab *E, Instance *i, const char *name);
 Instance *instance_new(Elab *E, Instance *owner, Closure *def, const char *name);
 Val copy_instance(Elab *E, Val v, Span span, const char *name);
+/* Makes the cells of a copy as far as its original has any; called when the copy's name is settled, and again before
+ * they are asked for. */
+void finish_copy(Elab *E, Instance *i, Span span);
 Val cell_value(Elab *E, CellId c, bool frozen);
 void instance_params(Elab *E, const Instance *inst, const char *pattern, void (*fn)(void *, CellId), void *user);
 
@@ -505,6 +515,10 @@ Val group_fold(Elab *E, BinaryOp op, const Val *part, uint32_t n, Span span);
 Val group_dot(Elab *E, Val a, Val b, Span span);
 Val group_binary(Elab *E, BinaryOp op, Val a, Val b, Span span);
 
+Val objective_new(Elab *E, Val y, const Group *g);
+Val objective_call(Elab *E, Val f, const Args *args, Span span);
+Val group_vector(Elab *E, const Val *v, uint32_t n, Span span);
+void split_vector(Elab *E, Val v, const CellId *cell, uint32_t n, Val *out);
 void declare_optim_state(Elab *E, const Stmt *s);
 void exec_minimize(Elab *E, const Stmt *s);
 void exec_update(Elab *E, const Stmt *s);
@@ -518,6 +532,7 @@ void elab_eval(Elab *E, const Stmt *s);
 void elab_task(Elab *E, const Stmt *s);
 void exec_log(Elab *E, const Stmt *s);
 void exec_output(Elab *E, const Stmt *s); /* report, print, image, gif, plot, checkpoint, keep, stop */
+Val step_value(Elab *E, const char *name, Val v, Span span);
 void elab_events(Elab *E, TaskBuild *t);
 Val field_tensor(Elab *E, DataUseSite *u, Span span);
 Val data_member(Elab *E, Val v, const char *name, Span span);

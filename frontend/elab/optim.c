@@ -54,7 +54,8 @@ typedef struct SiteStates {
 /* What an optimiser's body is working on. */
 typedef struct OptimUse {
   const OptimSite *site;
-  CellId param;
+  Type type;        /* of p */
+  const char *name; /* of the parameter; NULL for a group as one vector */
   SiteStates *shared;
 } OptimUse;
 
@@ -72,16 +73,16 @@ static void share_state(Elab *E, SiteStates *l, CellId c) {
 /* A state of an optimiser: shaped like p, or, with a declared shape, one for the whole site. */
 void declare_optim_state(Elab *E, const Stmt *s) {
   const OptimUse *u = E->act->optim;
-  const Type *t = ir_type_get(E->m, E->m->cell.at[u->param].type);
-  uint32_t rank = t->rank;
+  uint32_t rank = u->type.rank;
   int64_t dim[IR_MAX_RANK];
-  memcpy(dim, t->dim, sizeof dim);
-  DType dtype = (DType)t->dtype;
+  memcpy(dim, u->type.dim, sizeof dim);
+  DType dtype = (DType)u->type.dtype;
   bool shared = s->shape.present;
-  if (shared && !declared_shape(E, &s->shape, &rank, dim, NULL)) return;
+  for (uint32_t k = 0; k < s->shape.n; k++) shared &= s->shape.item[k].dim != NULL;
+  if (s->shape.present && !declared_shape(E, &s->shape, &rank, dim, NULL)) return;
   if (s->dtype.text && (dtype = declared_dtype(E, s)) == DT_COUNT) return;
-  const char *full = shared ? elab_text(E, "%s.%s", u->site->name, s->name.text)
-                            : elab_text(E, "%s.%s.%s", u->site->name, E->m->cell.at[u->param].name, s->name.text);
+  const char *full = shared || !u->name ? elab_text(E, "%s.%s", u->site->name, s->name.text)
+                                        : elab_text(E, "%s.%s.%s", u->site->name, u->name, s->name.text);
   Slot *known = scope_here(E->cells, full);
   CellId c = known ? known->value.cell : initialised_cell(E, s, full, CELL_OPT, true, rank, dim, dtype, NULL);
   if (c == IR_NONE) return;
@@ -105,22 +106,27 @@ static void write_param(Elab *E, CellId c, Val v, Span span) {
   E->info.at[c].trained = true;
 }
 
-/* One parameter's update by the optimiser's `update(p, g)`. */
-static bool update_one(Elab *E, const OptimSite *o, CellId c, Val g, Span span, SiteStates *shared) {
+/* Runs the optimiser's body on p and g (and the objective f of a group). The last p is the result. */
+static Val run_update(Elab *E, OptimUse *use, Val p, Val g, const Val *f, Span span) {
+  const OptimSite *o = use->site;
   const Stmt *u = update_of(o->def);
   Scope *scope = scope_new(E, o->config);
   scope->function = true;
-  OptimUse use = {o, c, shared};
   Activation act;
   activation_push(E, &act, scope, span, o->def->name);
-  act.optim = &use;
+  act.optim = use;
+  act.anchors = anchor_names(E, u->func, &u->func->body, u->func->value, NULL, 0);
+  Val rest = val_list(E, V_LIST, use->type.rank);
+  for (uint32_t k = 0; k < use->type.rank; k++) rest.list->at[k] = val_int(use->type.dim[k]);
+  scope_bind(E, scope, "..", (Val){.kind = V_REST, .rest = {rest.list, 0}}, span);
   uint32_t errors = E->sink->n_errors;
   const Block *b = &o->def->func->body;
   for (uint32_t k = 0; k < b->n; k++)
     if (b->stmt[k] != u) exec_stmt(E, b->stmt[k]);
   const Param *param = u->func->param;
-  scope_bind(E, scope, param[0].name.text, cell_value(E, c, false), param[0].name.span);
+  scope_bind(E, scope, param[0].name.text, p, param[0].name.span);
   scope_bind(E, scope, param[1].name.text, g, param[1].name.span);
+  if (f) scope_bind(E, scope, param[2].name.text, *f, param[2].name.span);
   Val r;
   if (u->func->value) {
     r = expr_value(E, u->func->value);
@@ -128,11 +134,47 @@ static bool update_one(Elab *E, const OptimSite *o, CellId c, Val g, Span span, 
     exec_block(E, &u->func->body);
     r = act.returned ? act.result : read_value(E, scope_here(scope, param[0].name.text)->value);
   }
-  for (uint32_t k = 0; k < shared->at.n; k++) shared->at.at[k].after = cell_read(E, E->g->cur, shared->at.at[k].cell);
-  bool ok = !elab_ir_errors(E, span) && E->sink->n_errors == errors && !is_error(r);
-  if (ok) write_param(E, c, r, span);
+  if (elab_ir_errors(E, span) || E->sink->n_errors != errors) r = val_error();
   activation_pop(E, &act);
-  return ok;
+  return r;
+}
+
+/* One parameter's update by the optimiser's `update(p, g)`. */
+static bool update_one(Elab *E, const OptimSite *o, CellId c, Val g, Span span, SiteStates *shared) {
+  const Cell *cell = &E->m->cell.at[c];
+  OptimUse use = {o, *ir_type_get(E->m, cell->type), cell->name, shared};
+  Val r = run_update(E, &use, cell_value(E, c, false), g, NULL, span);
+  for (uint32_t k = 0; k < shared->at.n; k++) shared->at.at[k].after = cell_read(E, E->g->cur, shared->at.at[k].cell);
+  if (is_error(r)) return false;
+  write_param(E, c, r, span);
+  return true;
+}
+
+/* All parameters as one vector, the loss as a function of it. */
+static void update_group(Elab *E, const OptimSite *o, const Val *f, uint32_t n, const CellId *cell, const Val *g,
+                         Span span) {
+  if (!f) {
+    elab_error(E, "E0510", span, "`%s` needs the objective: write `minimize L using %s(..)`", o->def->name,
+               o->def->name);
+    return;
+  }
+  Val *p = arena_array(&E->mem, Val, n + 1);
+  for (uint32_t k = 0; k < n; k++) p[k] = cell_value(E, cell[k], false);
+  Val all = group_vector(E, p, n, span), slope = group_vector(E, g, n, span);
+  if (is_error(all) || is_error(slope)) return;
+  SiteStates shared = {0};
+  OptimUse use = {o, *type_of(E, all), NULL, &shared};
+  Val r = run_update(E, &use, all, slope, f, span);
+  vec_free(&shared.at);
+  if (is_error(r)) return;
+  r = to_tensor(E, r, (DType)use.type.dtype, span);
+  const Type *t = is_error(r) ? NULL : type_of(E, r);
+  if (!t || t->rank != 1 || t->dim[0] != use.type.dim[0]) {
+    if (t) elab_error(E, "E0411", span, "`%s` changes the shape of its parameters", o->def->name);
+    return;
+  }
+  split_vector(E, r, cell, n, p);
+  for (uint32_t k = 0; k < n; k++) write_param(E, cell[k], p[k], span);
 }
 
 static bool updates_allowed(Elab *E, Span span) {
@@ -141,16 +183,18 @@ static bool updates_allowed(Elab *E, Span span) {
   return false;
 }
 
-static void update_cells(Elab *E, Val opt, uint32_t n, const CellId *cell, const Val *g, Span span) {
+/* f: the objective, NULL when the statement has none. */
+static void update_cells(Elab *E, Val opt, const Val *f, uint32_t n, const CellId *cell, const Val *g, Span span) {
   if (!updates_allowed(E, span)) return;
   const Closure *def = opt.optim->def;
-  if (def->func->over_group) {
-    elab_error(E, "E0900", span, "the optimiser `%s` works on whole groups, which is not there yet", def->name);
+  const Stmt *u = update_of(def);
+  uint32_t want = def->func->over_group ? 3 : 2;
+  if (!u || u->func->n_param != want) {
+    elab_error(E, "E0510", span, "the optimiser `%s` has no `update(p, g%s)`", def->name, want == 3 ? ", f" : "");
     return;
   }
-  const Stmt *u = update_of(def);
-  if (!u || u->func->n_param != 2) {
-    elab_error(E, "E0510", span, "the optimiser `%s` has no `update(p, g)`", def->name);
+  if (def->func->over_group) {
+    update_group(E, opt.optim, f, n, cell, g, span);
     return;
   }
   SiteStates shared = {0};
@@ -239,7 +283,8 @@ void exec_minimize(Elab *E, const Stmt *s) {
   Val *d = arena_array(&E->mem, Val, g->n + 1);
   if (!grad_cells(E, y, g->cell, g->n, s->span, d)) return;
   if (!E->g->cur->parent) graph_output(E, E->g, OUT_CHECK, 0, node_of(E, y));
-  update_cells(E, opt, g->n, g->cell, d, s->span);
+  Val f = objective_new(E, y, g);
+  update_cells(E, opt, &f, g->n, g->cell, d, s->span);
 }
 
 /* `update m by G using opt`: G a group of m's parameters, or one tensor for one parameter. */
@@ -262,7 +307,7 @@ void exec_update(Elab *E, const Stmt *s) {
                val_kind_name(E, g));
     return;
   }
-  update_cells(E, opt, m->n, m->cell, d, s->span);
+  update_cells(E, opt, NULL, m->n, m->cell, d, s->span);
 }
 
 /* `set params(target) = G`, `set W = e`. */

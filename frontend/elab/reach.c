@@ -72,3 +72,13 @@ bool *reach_region(const Module *m, RegionId region, const NodeId *y, uint32_t n
   free(need);
   return mark;
 }
+
+bool *needed_nodes(const Module *m, RegionId region, NodeId y) {
+  const Region *r = ir_region(m, region);
+  bool *need = calloc(r->node.n + 1, 1);
+  if (!need) exit(EXIT_FILES);
+  need[y] = true;
+  for (NodeId id = y + 1; id-- > 0;)
+    for (uint32_t k = 0; need[id] && k < r->node.at[id].n_in; k++) need[r->operand.at[r->node.at[id].in + k]] = true;
+  return need;
+}

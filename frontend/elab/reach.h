@@ -8,4 +8,7 @@
  * node id, may be NULL). The caller frees the array. */
 bool *reach_region(const Module *m, RegionId region, const NodeId *y, uint32_t n_y, const bool *stop);
 
+/* needed[id] for every node of the region that y is computed from. The caller frees the array. */
+bool *needed_nodes(const Module *m, RegionId region, NodeId y);
+
 #endif

@@ -130,17 +130,51 @@ static void start_activation(Elab *E, Activation *a, Scope *scope, const Stmt *s
   a->anchors = anchor_names(E, s, &s->task->body, NULL, NULL, 0);
 }
 
-/* Elaborates the body once for `batch` rows. */
-static Graph body_graph(Elab *E, const Body *b, TaskBuild *t, GraphKind kind, int64_t batch) {
+/* Elaborates the body once for `batch` rows; the graph stays open, so that blocks may still ask it for values. */
+static GraphBuild *body_graph(Elab *E, const Body *b, TaskBuild *t, GraphKind kind, int64_t batch, Scope **scope) {
   GraphBuild *g = graph_open(E, kind);
   g->task = t;
   g->batch = batch;
   g->rows_of = b->on ? b->on->part : NULL;
+  *scope = task_scope(E, b, &t->task, batch);
   Activation act;
-  start_activation(E, &act, task_scope(E, b, &t->task, batch), b->s, t->task.name, kind == GRAPH_STEP);
+  start_activation(E, &act, *scope, b->s, t->task.name, kind == GRAPH_STEP);
   exec_block(E, &b->s->task->body);
   activation_pop(E, &act);
-  return graph_close(E, g);
+  E->g = g->up;
+  return g;
+}
+
+/* A cell that holds what a name of the step was bound to in the last step. */
+static CellId last_value_cell(Elab *E, TaskBuild *t, const char *name, Val v) {
+  const char *full = elab_text(E, "%s.last.%s", t->task.name, name);
+  Slot *known = scope_here(E->cells, full);
+  if (known) return known->value.cell;
+  NodeId n = bring_to_root(E, t->step, v);
+  if (n == IR_NONE) return IR_NONE;
+  TypeId type = ir_node(E->m, t->step->root->b.region, n)->type;
+  CellId c = cell_new(E, full, type, CELL_METRIC, NULL);
+  E->info.at[c].ones = v.ones;
+  graph_output(E, E->init, OUT_CELL, c, ir_full(&E->init->root->b, type, 0));
+  graph_output(E, t->step, OUT_CELL, c, n);
+  Slot *short_one = t->tail_graph ? scope_here(t->tail_scope, name) : NULL;
+  NodeId m =
+      short_one && short_one->value.kind == V_TENSOR ? bring_to_root(E, t->tail_graph, short_one->value) : IR_NONE;
+  if (m != IR_NONE && ir_node(E->m, t->tail_graph->root->b.region, m)->type == type)
+    graph_output(E, t->tail_graph, OUT_CELL, c, m);
+  return c;
+}
+
+/* A value of the step, read by a block that runs after it. */
+Val step_value(Elab *E, const char *name, Val v, Span span) {
+  TaskBuild *t = E->task;
+  if (t->at_start) {
+    elab_error(E, "E0413", span, "`%s` is a value of the step, and none has run yet", name);
+    return val_error();
+  }
+  CellId c = last_value_cell(E, t, name, v);
+  return c == IR_NONE ? elab_error(E, "E0413", span, "`%s` belongs to a loop of the step", name)
+                      : cell_value(E, c, false);
 }
 
 static void finish_task(Elab *E, TaskBuild *t) {
@@ -229,14 +263,17 @@ void elab_train(Elab *E, const Stmt *s) {
     b.d = &d;
     if (b.on) t.task.source = row_source(E, b.on);
     uint32_t errors = E->sink->n_errors;
-    t.task.step = body_graph(E, &b, &t, GRAPH_STEP, t.task.batch);
+    Scope *scope;
+    t.step = body_graph(E, &b, &t, GRAPH_STEP, t.task.batch, &scope);
     int64_t rest = b.on ? b.on->part->rows % t.task.batch : 0;
     if (rest && !d.drop_last && E->sink->n_errors == errors) {
       t.tail = E->quiet = true;
-      t.task.tail = body_graph(E, &b, &t, GRAPH_STEP, rest);
+      t.tail_graph = body_graph(E, &b, &t, GRAPH_STEP, rest, &t.tail_scope);
       t.tail = E->quiet = false;
     }
     elab_events(E, &t);
+    if (t.tail_graph) t.task.tail = graph_close(E, t.tail_graph);
+    t.task.step = graph_close(E, t.step);
   }
   finish_task(E, &t);
   E->n_tasks_done++;
@@ -257,7 +294,9 @@ static void run_once(Elab *E, const Stmt *s, TaskKind kind, GraphKind graph) {
     t.task.source = row_source(E, b.on);
     t.task.batch = b.on->part->rows;
   }
-  t.task.step = body_graph(E, &b, &t, graph, t.task.batch);
+  Scope *scope;
+  t.step = body_graph(E, &b, &t, graph, t.task.batch, &scope);
+  t.task.step = graph_close(E, t.step);
   Event end = {.when = WHEN_END, .n_actions = t.action.n};
   end.graph.region = IR_NONE;
   end.action = arena_memdup(&E->m->mem, t.action.at, t.action.n * sizeof *t.action.at);
@@ -300,6 +339,7 @@ static void elab_event(Elab *E, TaskBuild *t, const EventDecl *d, uint32_t numbe
   GraphBuild *g = graph_open(E, GRAPH_EVENT);
   g->task = t;
   t->in_event = true;
+  t->at_start = d->stmt->kind == STMT_AT && d->stmt->moment == AT_START;
   t->action.n = 0;
   Activation act;
   Scope *scope = scope_new(E, d->scope);

@@ -53,6 +53,7 @@ static const char *const kind_names[] = {
     [V_MODULE] = "a module",
     [V_TASK] = "a task",
     [V_COUNTER] = "a counter",
+    [V_OBJECTIVE] = "an objective",
 };
 
 const char *val_kind_name(Elab *E, Val v) {
