@@ -157,7 +157,7 @@ static json_t *run_config(const Session *s, const RunSettings *r) {
   uname(&machine);
   char cpu[256];
   processor_name(cpu, sizeof cpu);
-  return json_pack("{sssssosisissssss so}", "file", s->options->word[0], "file_hash", hex, "settings", settings, "seed",
+  return json_pack("{sssssosIsissssssso}", "file", s->options->word[0], "file_hash", hex, "settings", settings, "seed",
                    (json_int_t)r->seed, "threads", (int)pool_threads(s->engine.pool), "seppo", SEPPO_VERSION, "system",
                    machine.release, "cpu", cpu, "notes", notes);
 }
