@@ -89,7 +89,7 @@ VJP(tanh) {
 }
 VJP(logistic) {
   (void)need;
-  out[0] = ct_mul(b, ct[0], ir_binary(b, OP_mul, y, ir_binary(b, OP_sub, full(b, y, 1), y)));
+  out[0] = ct_mul(b, ct_mul(b, ct[0], y), ir_binary(b, OP_sub, full(b, y, 1), y));
 }
 VJP(softplus) { (void)need, out[0] = ct_mul(b, ct[0], ir_unary(b, OP_logistic, vjp_in(b, y, 0))); }
 VJP(erf) {
