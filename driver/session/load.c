@@ -77,7 +77,7 @@ bool load_model(Loaded *l, const char *path, const Options *o, uint64_t seed, Lo
   if (upto == LOAD_AST) return true;
   if (!elaborate_file(l, o, seed)) return false;
   if (upto >= LOAD_GRAD && !run_passes(l, pass_pipeline_grad, &l->times.grad)) return false;
-  return upto < LOAD_OPT || run_passes(l, pass_pipeline_opt, &l->times.passes);
+  return upto < LOAD_OPT || run_passes(l, pass_pipeline_opt + strlen(pass_pipeline_grad) + 1, &l->times.passes);
 }
 
 int load_report(const Loaded *l, const Options *o) {
