@@ -129,7 +129,7 @@ static bool same_rows(Elab *E, const Columns *c, Span span, int64_t *rows) {
   for (uint32_t k = 0; k < c->n; k++) {
     const Type *t = type_of(E, c->value[k]);
     if (!t->rank || (k && t->dim[0] != *rows)) {
-      elab_error(E, "E0605", span, "every field needs one leading axis of rows: `%s` is %s", c->name[k],
+      elab_error(E, "E0613", span, "every field needs one leading axis of rows: `%s` is %s", c->name[k],
                  type_text(E, c->value[k]));
       return false;
     }
@@ -190,7 +190,7 @@ static bool generate_whole(Elab *E, const Expr *e, Columns *c) {
 static bool generate_rows(Elab *E, const Expr *e, Columns *c) {
   int64_t rows;
   if (!expr_int(E, e->a, "the number of rows", &rows)) return false;
-  if (rows < 1) return elab_error(E, "E0604", e->a->span, "the number of rows must be positive"), false;
+  if (rows < 1) return elab_error(E, "E0612", e->a->span, "the number of rows must be positive"), false;
   Frame *f = frame_open(E);
   f->iv = frame_param(E, f, FP_IV, ir_scalar(E->m, DT_I64), IR_NONE, 0);
   if (e->name.text) {
@@ -214,7 +214,7 @@ static bool generate_rows(Elab *E, const Expr *e, Columns *c) {
 static bool generate_columns(Elab *E, const Expr *e, Columns *c) {
   const Stmt *r = generate_return(&e->block);
   if (!r || !r->n_output) {
-    elab_error(E, "E0605", e->span, "`generate` ends with `return name = .., ..`");
+    elab_error(E, "E0613", e->span, "`generate` ends with `return name = .., ..`");
     return false;
   }
   *c = (Columns){.n = r->n_output,
@@ -378,9 +378,9 @@ static Val batch_rows(Elab *E, DataUseSite *u, Val v) {
 /* A field as a tensor, made once for each graph, in its root frame. */
 Val field_tensor(Elab *E, DataUseSite *u, Span span) {
   GraphBuild *g = E->g;
-  if (!g) return elab_error(E, "E0606", span, "data cannot be read here");
+  if (!g) return elab_error(E, "E0614", span, "data cannot be read here");
   if (u->batched && g->rows_of != u->part) {
-    elab_error(E, "E0606", span, "`%s` is a batch of the step; this runs apart from it", u->column->name);
+    elab_error(E, "E0614", span, "`%s` is a batch of the step; this runs apart from it", u->column->name);
     elab_hint(E, "take rows of the whole split instead: `%s.%s[0:64]`",
               u->part->name ? elab_text(E, "%s.%s", u->decl->name, u->part->name) : u->decl->name, u->column->name);
     return val_error();

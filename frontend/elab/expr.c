@@ -5,7 +5,7 @@
 /* `step` and `epoch`: inputs of the graph, i64, counting from 1. */
 static Val counter_value(Elab *E, InKind kind) {
   if (E->g->kind != GRAPH_STEP && E->g->kind != GRAPH_EVENT)
-    return elab_error(E, "E0606", E->span, "steps and epochs are counted in a `train`");
+    return elab_error(E, "E0614", E->span, "steps and epochs are counted in a `train`");
   NodeId n = graph_step_number(E, kind);
   return (Val){.kind = V_TENSOR, .t = {n, E->g->root}};
 }

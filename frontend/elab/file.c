@@ -60,7 +60,7 @@ static bool setting_value(Elab *E, const char *name, const char *text, const Val
   if (literal && out->kind != V_STRING) return true;
   Slot *s = scope_find(E->act->scope, text);
   if (!is_number(*old) && !is_list(*old) && s) return *out = s->value, true;
-  diag_error(E->sink, "E0701", SPAN_NONE, "--set %s=%s: expected a value like %s", name, text, val_text(E, *old));
+  diag_error(E->sink, "E0703", SPAN_NONE, "--set %s=%s: expected a value like %s", name, text, val_text(E, *old));
   diag_status(E->sink, EXIT_USAGE);
   return false;
 }
@@ -272,7 +272,7 @@ static Scope *used_file(Elab *E, const char *path, Span span) {
   size_t n;
   char *text = read_file(path, &n);
   if (!text) {
-    elab_error(E, "E0607", span, "cannot read `%s`", path);
+    elab_error(E, "E0606", span, "cannot read `%s`", path);
     diag_status(E->sink, EXIT_FILES);
     return NULL;
   }
@@ -376,6 +376,9 @@ static void run_statement(Elab *E, const Stmt *s, Scope *scope, bool tasks) {
   case STMT_LOOP: file_unroll(E, s, scope, tasks); break;
   case STMT_IF: file_if(E, s, scope, tasks); break;
   case STMT_REQUIRE: exec_stmt(E, s); break;
+  case STMT_PRINT:
+    if (tasks) elab_print(E, s);
+    break;
   case STMT_FN:
   case STMT_LAYER:
   case STMT_MODEL:
@@ -439,7 +442,7 @@ static void check_picked(Elab *E) {
     bool found = false;
     for (uint32_t j = 0; j < E->task_names.n; j++) found |= strcmp(E->task_names.at[j], E->o->tasks[k]) == 0;
     if (found) continue;
-    diag_error(E->sink, "E0703", SPAN_NONE, "there is no task called `%s`", E->o->tasks[k]);
+    diag_error(E->sink, "E0701", SPAN_NONE, "there is no task called `%s`", E->o->tasks[k]);
     diag_status(E->sink, EXIT_USAGE);
     StrBuf b = {0};
     for (uint32_t j = 0; j < E->task_names.n; j++) sb_printf(&b, "%s%s", j ? ", " : "", E->task_names.at[j]);

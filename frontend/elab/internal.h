@@ -529,6 +529,7 @@ Val apply_optimizer(Elab *E, Closure *def, const Args *a, const void *site, Span
 
 void elab_train(Elab *E, const Stmt *s);
 void elab_eval(Elab *E, const Stmt *s);
+void elab_print(Elab *E, const Stmt *s);
 void elab_task(Elab *E, const Stmt *s);
 void exec_log(Elab *E, const Stmt *s);
 void exec_output(Elab *E, const Stmt *s); /* report, print, image, gif, plot, checkpoint, keep, stop */

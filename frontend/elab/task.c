@@ -204,14 +204,14 @@ static bool on_split(Elab *E, const Stmt *s, DataUseSite **out) {
   }
   if (v.kind == V_SPLIT) return *out = v.data, true;
   if (v.kind == V_DATA) {
-    elab_error(E, "E0603", s->task->on->span, "say which split of `%s`", v.data->decl->name);
+    elab_error(E, "E0611", s->task->on->span, "say which split of `%s`", v.data->decl->name);
     StrBuf b = {0};
     for (uint32_t k = 0; k < v.data->decl->n_splits; k++)
       sb_printf(&b, "%s`%s.%s`", k ? ", " : "", v.data->decl->name, v.data->decl->split[k].name);
     elab_hint(E, "it has %s", b.s);
     sb_free(&b);
   } else {
-    elab_error(E, "E0603", s->task->on->span, "`on` takes a data source or one of its splits, found %s",
+    elab_error(E, "E0611", s->task->on->span, "`on` takes a data source or one of its splits, found %s",
                val_kind_name(E, v));
   }
   return false;
@@ -235,7 +235,7 @@ static bool plan_steps(Elab *E, const Stmt *s, Body *b, const Directives *d, Tas
     b->steps_per_epoch = 1;
     return true;
   }
-  if (!rows) return elab_error(E, "E0604", s->task->on->span, "this split has no rows"), false;
+  if (!rows) return elab_error(E, "E0612", s->task->on->span, "this split has no rows"), false;
   t->batch = d->batch && d->batch < rows ? d->batch : rows;
   if (d->batch > rows)
     elab_warning(E, "W0501", d->batch_at, "a batch of %lld is more than the %lld rows there are", (long long)d->batch,
@@ -281,6 +281,30 @@ void elab_train(Elab *E, const Stmt *s) {
 
 /* ---------------------------------------------------------------- eval, task */
 
+static void close_once(Elab *E, TaskBuild *t) {
+  Event end = {.when = WHEN_END, .n_actions = t->action.n};
+  end.graph.region = IR_NONE;
+  end.action = arena_memdup(&E->m->mem, t->action.at, t->action.n * sizeof *t->action.at);
+  vec_push(&t->event, end);
+  finish_task(E, t);
+}
+
+/* `print` between tasks: a task of its own. */
+void elab_print(Elab *E, const Stmt *s) {
+  const char *name = "print";
+  for (uint32_t k = 2; name_taken(E, name); k++) name = elab_text(E, "print_%u", k);
+  char *own = arena_strdup(&E->m->mem, name);
+  vec_push(&E->task_names, own);
+  if (!task_picked(E, own)) return;
+  TaskBuild t = {.task = {.name = own, .kind = TASK_PLAIN, .loc = E->loc, .source = IR_NONE}};
+  t.task.tail.region = IR_NONE;
+  E->task = &t;
+  t.step = graph_open(E, GRAPH_PLAIN);
+  exec_output(E, s);
+  t.task.step = graph_close(E, t.step);
+  close_once(E, &t);
+}
+
 static void run_once(Elab *E, const Stmt *s, TaskKind kind, GraphKind graph) {
   elab_at(E, s->word);
   const char *name = task_name(E, s);
@@ -297,11 +321,7 @@ static void run_once(Elab *E, const Stmt *s, TaskKind kind, GraphKind graph) {
   Scope *scope;
   t.step = body_graph(E, &b, &t, graph, t.task.batch, &scope);
   t.task.step = graph_close(E, t.step);
-  Event end = {.when = WHEN_END, .n_actions = t.action.n};
-  end.graph.region = IR_NONE;
-  end.action = arena_memdup(&E->m->mem, t.action.at, t.action.n * sizeof *t.action.at);
-  vec_push(&t.event, end);
-  finish_task(E, &t);
+  close_once(E, &t);
 }
 
 void elab_eval(Elab *E, const Stmt *s) { run_once(E, s, TASK_EVAL, GRAPH_EVAL); }
