@@ -1,21 +1,10 @@
 /* `seppo check`: the model table, the tasks and the memory a run will need. */
 #include "codegen/program.h"
 #include "driver/commands.h"
+#include "driver/model_table.h"
 #include "driver/session/load.h"
 #include <stdio.h>
 #include <string.h>
-
-/* 203530 -> "203,530" */
-static const char *grouped(int64_t v, char out[32]) {
-  char digits[32];
-  int n = snprintf(digits, sizeof digits, "%lld", (long long)v), k = 0;
-  for (int i = 0; i < n; i++) {
-    if (i && (n - i) % 3 == 0 && digits[i - 1] != '-') out[k++] = ',';
-    out[k++] = digits[i];
-  }
-  out[k] = 0;
-  return out;
-}
 
 static const char *bytes_text(uint64_t bytes, char out[32]) {
   static const char *const unit[] = {"B", "KB", "MB", "GB", "TB"};
@@ -26,45 +15,13 @@ static const char *bytes_text(uint64_t bytes, char out[32]) {
   return out;
 }
 
-static int row_width(const TableRow *r) { return (int)(2 * r->depth + strlen(r->name) + strlen(r->layer) + 3); }
-
-static void print_row(const Elaborated *e, const TableRow *r, int width, int in, int out) {
-  char left[256], number[32];
-  snprintf(left, sizeof left, "%*s%s%s%s%s", (int)(2 * r->depth), "", *r->name ? r->name : "(file)",
-           *r->layer ? " (" : "", r->layer, *r->layer ? ")" : "");
-  printf("  %-*s  %-*s  %-*s  %12s\n", width, left, in, r->input ? r->input : "", out, r->output ? r->output : "",
-         r->n_elements ? grouped(r->n_elements, number) : "");
-  for (uint32_t i = 0; i < r->n_params; i++) {
-    const Cell *c = &e->module->cell.at[r->params[i].cell];
-    const char *last = strrchr(c->name, '.');
-    const char *note = c->kind == CELL_STATE ? "  state" : r->params[i].trained ? "" : "  not trained by any task";
-    printf("  %*s%s : %s%s\n", (int)(2 * r->depth + 4), "", last ? last + 1 : c->name, ir_type_str(e->module, c->type),
-           note);
-  }
-}
-
-static void print_table(const Elaborated *e) {
-  const ModelTable *t = &e->table;
-  int width = 12, in = 5, out = 6;
-  char number[32];
-  for (uint32_t i = 0; i < t->n_rows; i++) {
-    const TableRow *r = &t->row[i];
-    if (row_width(r) > width) width = row_width(r);
-    if (r->input && (int)strlen(r->input) > in) in = (int)strlen(r->input);
-    if (r->output && (int)strlen(r->output) > out) out = (int)strlen(r->output);
-  }
-  printf("  %-*s  %-*s  %-*s  %12s\n", width, "layer", in, "input", out, "output", "parameters");
-  for (uint32_t i = 0; i < t->n_rows; i++) print_row(e, &t->row[i], width, in, out);
-  printf("  %-*s  %-*s  %-*s  %12s\n", width, "total", in, "", out, "", grouped(t->n_parameters, number));
-}
-
 static void print_task(const Module *m, const Task *t) {
   static const char *const kind[] = {"init", "let", "train", "eval", "task"};
   char number[32];
   printf("  %-5s %-16s", kind[t->kind], t->name);
   if (t->source != IR_NONE) {
     const RowSource *r = &m->rows.at[t->source];
-    printf(" on %s, %s rows", r->name, grouped(r->rows, number));
+    printf(" on %s, %s rows", r->name, number_grouped(r->rows, number));
     if (t->kind == TASK_TRAIN) {
       printf(", batch %lld: %lld steps an epoch", (long long)t->batch, (long long)(r->rows / t->batch));
       int64_t rest = r->rows % t->batch;
@@ -101,7 +58,10 @@ static void print_memory(const Module *m) {
 
 static void print_check(const char *path, const Elaborated *e) {
   printf("%s: no errors\n\n", path);
-  print_table(e);
+  StrBuf table = {0};
+  model_table_print(e, &table);
+  fputs(table.s, stdout);
+  sb_free(&table);
   printf("\ntasks\n");
   for (uint32_t i = 0; i < e->module->task.n; i++)
     if (e->module->task.at[i].kind >= TASK_TRAIN) print_task(e->module, &e->module->task.at[i]);

@@ -123,7 +123,7 @@ static int run_session(Session *s) {
   TaskEnd end = tasks_exist(s) ? run_tasks(s) : TASK_FAILED;
   bool kept = end == TASK_FAILED || session_save(s, rundir_file(s->dir, "checkpoint.safetensors"));
   summarise(s);
-  bool closed = rundir_summary(s->dir, s->sink);
+  bool closed = rundir_summary(s->dir, s->sink) && session_report(s);
   int status = load_report(s->l, s->options);
   if (status != EXIT_DONE || !kept || !closed) return status;
   return end == TASK_INTERRUPTED ? EXIT_INTERRUPTED : EXIT_DONE;
@@ -188,6 +188,7 @@ int cmd_run(const Options *o) {
   } else {
     s.m = l.elab.module;
     status = open_run(&s, &r) ? run_session(&s) : load_report(&l, o);
+    session_pictures_free(&s);
     if (s.progress) progress_free(s.progress);
     if (s.dir) rundir_close(s.dir);
     engine_close(&s.engine);

@@ -21,6 +21,7 @@ typedef struct PictureGrid {
   uint8_t dtype; /* DT_U8 (range 0 .. 255 unless given), DT_I32, DT_F32, DT_F64 */
   int64_t n, h, w, channels;
   int64_t columns; /* 0: as square as n allows */
+  bool heat;       /* one channel in the colours of heat maps, least .. greatest unless lo < hi */
   double lo, hi;
 } PictureGrid;
 

@@ -1,26 +1,18 @@
 /* What events do with the values their graph computed: one row per kind of action. */
-#include "driver/session/session.h"
+#include "driver/session/actions.h"
 #include "runtime/base/strbuf.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct ActionCall {
-  Session *s;
-  RunMoment at;
-  const Action *action;
-  const ReadyGraph *g;
-  bool *stop;
-} ActionCall;
-
 typedef bool (*ActionFn)(ActionCall *c);
 
-static const Type *value_type(const ActionCall *c, uint32_t i) {
+const Type *action_type(const ActionCall *c, uint32_t i) {
   return ir_type_get(c->s->m, c->g->value_type[c->action->value[i]]);
 }
 
-static double value_at(const ActionCall *c, uint32_t i, int64_t k) {
-  return tensor_element(value_type(c, i), c->g->value[c->action->value[i]], k);
+double action_value(const ActionCall *c, uint32_t i, int64_t k) {
+  return tensor_element(action_type(c, i), c->g->value[c->action->value[i]], k);
 }
 
 /* A number as the user asked for it (".3f", "d"), or in the fewest digits that show f32 exactly. */
@@ -42,9 +34,9 @@ static void put_number(StrBuf *out, const char *format, double v) {
 }
 
 static void put_axis(StrBuf *out, const ActionCall *c, uint32_t i, const char *format, uint32_t axis, int64_t *k) {
-  const Type *t = value_type(c, i);
+  const Type *t = action_type(c, i);
   if (axis == t->rank) {
-    put_number(out, format, value_at(c, i, (*k)++));
+    put_number(out, format, action_value(c, i, (*k)++));
     return;
   }
   enum { shown = 8 };
@@ -102,16 +94,16 @@ static bool act_print(ActionCall *c) {
 
 /* log inside `every` or `at`: the values then, as one record. */
 static bool act_log(ActionCall *c) {
-  double value = value_at(c, 0, 0);
+  double value = action_value(c, 0, 0);
   MetricValue record = {c->action->name, value};
   return rundir_metrics(c->s->dir, c->at.task, c->at.epoch, c->at.step, c->s->train_ms * 1e-3, &record, 1, c->s->sink);
 }
 
 /* A tensor as nested JSON arrays; *k counts the elements taken. */
 static json_t *json_axis(const ActionCall *c, uint32_t i, uint32_t axis, int64_t *k) {
-  const Type *t = value_type(c, i);
+  const Type *t = action_type(c, i);
   if (axis == t->rank) {
-    double v = value_at(c, i, (*k)++);
+    double v = action_value(c, i, (*k)++);
     return isfinite(v) ? json_real(v) : json_null();
   }
   json_t *list = json_array();
@@ -122,8 +114,8 @@ static json_t *json_axis(const ActionCall *c, uint32_t i, uint32_t axis, int64_t
 static bool act_report(ActionCall *c) {
   Session *s = c->s;
   bool ok = true;
-  if (value_type(c, 0)->rank == 0) {
-    MetricValue record = {c->action->name, value_at(c, 0, 0)};
+  if (action_type(c, 0)->rank == 0) {
+    MetricValue record = {c->action->name, action_value(c, 0, 0)};
     ok = rundir_metrics(s->dir, c->at.task, -1, -1, s->train_ms * 1e-3, &record, 1, s->sink);
   } else {
     int64_t k = 0;
@@ -143,31 +135,27 @@ static bool act_checkpoint(ActionCall *c) {
 }
 
 static bool act_stop(ActionCall *c) {
-  if (value_at(c, 0, 0) != 0) *c->stop = true;
+  if (action_value(c, 0, 0) != 0) *c->stop = true;
   return true;
 }
 
 static bool act_not_there(ActionCall *c) {
-  static const char *const word[] = {[ACT_REPORT_BY] = "report .. by",
-                                     [ACT_IMAGE] = "image",
-                                     [ACT_GIF] = "gif",
-                                     [ACT_PLOT] = "plot",
-                                     [ACT_KEEP] = "keep best"};
+  static const char *const word[] = {[ACT_REPORT_BY] = "report .. by", [ACT_KEEP] = "keep best"};
   Span at = c->action->loc == IR_NONE ? SPAN_NONE : ir_loc_get(c->s->m, c->action->loc)->span;
   diag_error(c->s->sink, "E0902", at, "`%s` is not there yet in this version", word[c->action->kind]);
   return false;
 }
 
 static const ActionFn action_table[] = {
-    [ACT_LOG] = act_log,        [ACT_REPORT] = act_report,         [ACT_REPORT_BY] = act_not_there,
-    [ACT_PRINT] = act_print,    [ACT_IMAGE] = act_not_there,       [ACT_GIF] = act_not_there,
-    [ACT_PLOT] = act_not_there, [ACT_CHECKPOINT] = act_checkpoint, [ACT_KEEP] = act_not_there,
+    [ACT_LOG] = act_log,     [ACT_REPORT] = act_report,         [ACT_REPORT_BY] = act_not_there,
+    [ACT_PRINT] = act_print, [ACT_IMAGE] = act_image,           [ACT_GIF] = act_gif,
+    [ACT_PLOT] = act_plot,   [ACT_CHECKPOINT] = act_checkpoint, [ACT_KEEP] = act_not_there,
     [ACT_STOP] = act_stop,
 };
 
 bool session_actions(Session *s, RunMoment at, const Event *event, const ReadyGraph *g, bool *stop) {
   for (uint32_t i = 0; i < event->n_actions; i++) {
-    ActionCall c = {s, at, &event->action[i], g, stop};
+    ActionCall c = {s, at, event, &event->action[i], g, stop};
     if (!action_table[event->action[i].kind](&c)) return false;
   }
   return true;

@@ -21,6 +21,7 @@ typedef struct Session {
   double train_ms;      /* inside training loops */
   int64_t steps;        /* training steps done */
   bool interrupted;
+  struct Pictures *pictures; /* NULL until one is drawn */
 } Session;
 
 /* Why a task ended. */
@@ -41,6 +42,11 @@ typedef struct Moment_ {
 
 /* Carries out an event's actions on the values its graph left in g. Sets *stop for `stop if`. */
 bool session_actions(Session *s, RunMoment at, const Event *event, const ReadyGraph *g, bool *stop);
+
+/* report.html, when the run drew pictures. False after a diagnostic. */
+bool session_report(Session *s);
+/* Completes open GIFs and forgets the pictures. */
+void session_pictures_free(Session *s);
 
 /* Parameters, states and everything else that outlives a step, to and from DIR/checkpoint.safetensors. */
 bool session_save(Session *s, const char *path);

@@ -38,12 +38,8 @@ static Ticks decades(Range r) {
   return t;
 }
 
-Ticks ticks_choose(Range r, bool log, uint32_t about) {
-  if (log) {
-    Ticks t = decades(r);
-    if (t.n >= 2) return t; /* less than two decades: linear steps read better */
-  }
-  double raw = (r.hi - r.lo) / about, power = pow(10, floor(log10(raw))), part = raw / power;
+static Ticks even_steps(Range r, uint32_t about, double least) {
+  double raw = fmax((r.hi - r.lo) / about, least), power = pow(10, floor(log10(raw))), part = raw / power;
   double step = (part < 1.5 ? 1 : part < 3.5 ? 2 : part < 7.5 ? 5 : 10) * power;
   Ticks t = {0};
   double widest = fmax(fabs(r.lo), fabs(r.hi));
@@ -59,6 +55,16 @@ Ticks ticks_choose(Range r, bool log, uint32_t about) {
   }
   return t;
 }
+
+Ticks ticks_choose(Range r, bool log, uint32_t about) {
+  if (log) {
+    Ticks t = decades(r);
+    if (t.n >= 2) return t; /* fewer: linear steps read better */
+  }
+  return even_steps(r, about, 0);
+}
+
+Ticks ticks_whole(Range r, uint32_t about) { return even_steps(r, about, 1); }
 
 double axes_x(const Axes *a, double v) { return a->left + (v - a->x.lo) / (a->x.hi - a->x.lo) * a->width; }
 
@@ -94,7 +100,7 @@ static void line(cairo_t *c, double x0, double y0, double x1, double y1) {
 }
 
 static void draw_ticks(cairo_t *c, const Axes *a) {
-  Ticks x = ticks_choose(a->x, false, 6), y = ticks_choose(a->y, a->log_y, 5);
+  Ticks x = a->whole_x ? ticks_whole(a->x, 6) : ticks_choose(a->x, false, 6), y = ticks_choose(a->y, a->log_y, 5);
   double bottom = a->top + a->height;
   cairo_set_line_width(c, 0.6);
   for (uint32_t i = 0; i < x.n; i++) {

@@ -21,12 +21,14 @@ typedef struct Ticks {
 } Ticks;
 /* Multiples of 1, 2 or 5 times a power of ten inside the range, about `about` of them; powers of ten when log. */
 Ticks ticks_choose(Range r, bool log, uint32_t about);
+/* The same with whole numbers only: epochs, steps, indices. */
+Ticks ticks_whole(Range r, uint32_t about);
 
 /* The rectangle of a panel's data on the page. */
 typedef struct Axes {
   double left, top, width, height;
   Range x, y;
-  bool log_y;
+  bool log_y, whole_x;
 } Axes;
 double axes_x(const Axes *a, double v);
 double axes_y(const Axes *a, double v);

@@ -110,15 +110,6 @@ static Range bin_range(const PlotPanel *p) {
 
 /* ---------------------------------------------------------------- heat maps */
 
-/* Colours that rise evenly in lightness, dark blue to yellow. */
-static void heat(double t, double rgb[3]) {
-  static const uint8_t at[9][3] = {{68, 1, 84},    {71, 44, 122}, {59, 81, 139},  {44, 113, 142}, {33, 144, 141},
-                                   {39, 173, 129}, {92, 200, 99}, {170, 220, 50}, {253, 231, 37}};
-  double s = t < 0 ? 0 : t > 1 ? 8 : 8 * t;
-  int k = s >= 8 ? 7 : (int)s;
-  for (int c = 0; c < 3; c++) rgb[c] = (at[k][c] + (s - k) * (at[k + 1][c] - at[k][c])) / 255;
-}
-
 /* The cells as an image surface, scaled without smoothing. */
 static void draw_cells(cairo_t *c, const Axes *a, const PlotPanel *p, Range r) {
   cairo_surface_t *image = cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)p->columns, (int)p->rows);
@@ -128,7 +119,7 @@ static void draw_cells(cairo_t *c, const Axes *a, const PlotPanel *p, Range r) {
     for (int64_t y = 0; y < p->rows; y++) {
       for (int64_t x = 0; x < p->columns; x++) {
         double v = p->matrix[y * p->columns + x], rgb[3] = {0.6, 0.6, 0.6};
-        if (isfinite(v)) heat((v - r.lo) / (r.hi - r.lo), rgb);
+        if (isfinite(v)) heat_color((v - r.lo) / (r.hi - r.lo), rgb);
         uint32_t pixel = (uint32_t)(rgb[0] * 255) << 16 | (uint32_t)(rgb[1] * 255) << 8 | (uint32_t)(rgb[2] * 255);
         memcpy(data + y * stride + 4 * x, &pixel, 4);
       }
@@ -149,7 +140,7 @@ static void draw_color_bar(cairo_t *c, const Axes *a, Range r) {
   double x = a->left + a->width + 12;
   for (int i = 0; i < 64; i++) {
     double rgb[3];
-    heat((63 - i) / 63.0, rgb);
+    heat_color((63 - i) / 63.0, rgb);
     cairo_set_source_rgb(c, rgb[0], rgb[1], rgb[2]);
     cairo_rectangle(c, x, a->top + i * a->height / 64, 12, a->height / 64 + 0.5);
     cairo_fill(c);
@@ -162,18 +153,18 @@ static void draw_color_bar(cairo_t *c, const Axes *a, Range r) {
   }
 }
 
-/* Row and column numbers, whole ones only (adding 0 takes the sign off -0). */
+/* Row and column numbers (adding 0 takes the sign off -0). */
 static void draw_indices(cairo_t *c, const Axes *a, const PlotPanel *p) {
-  Ticks x = ticks_choose(a->x, false, 6), y = ticks_choose((Range){-0.5, (double)p->rows - 0.5}, false, 5);
+  Ticks x = ticks_whole(a->x, 6), y = ticks_whole((Range){-0.5, (double)p->rows - 0.5}, 5);
   char label[24];
   cairo_set_source_rgb(c, 0.25, 0.25, 0.25);
   for (uint32_t i = 0; i < x.n; i++) {
     snprintf(label, sizeof label, "%.0f", x.at[i] + 0.0);
-    if (x.at[i] == floor(x.at[i])) text_draw(c, axes_x(a, x.at[i]), a->top + a->height + 16, TEXT_CENTER, 11, label);
+    text_draw(c, axes_x(a, x.at[i]), a->top + a->height + 16, TEXT_CENTER, 11, label);
   }
   for (uint32_t i = 0; i < y.n; i++) {
     snprintf(label, sizeof label, "%.0f", y.at[i] + 0.0);
-    if (y.at[i] == floor(y.at[i])) text_draw(c, a->left - 7, axes_y(a, y.at[i]) + 4, TEXT_RIGHT, 11, label);
+    text_draw(c, a->left - 7, axes_y(a, y.at[i]) + 4, TEXT_RIGHT, 11, label);
   }
 }
 
@@ -233,15 +224,28 @@ static Legend legend_of(const PlotPanel *p) {
   return l;
 }
 
-/* How many points fall into the box: the legend goes to the corner that hides the fewest. */
-static int64_t hidden_by(const Axes *a, const PlotPanel *p, double left, double top, double w, double h) {
+typedef struct Box {
+  double left, top, w, h;
+} Box;
+
+static bool in_box(const Axes *a, const Box *b, double x, double y) {
+  if (!isfinite(x) || !isfinite(y) || (a->log_y && y <= 0)) return false;
+  double px = axes_x(a, x), py = axes_y(a, y);
+  return px >= b->left - 4 && px <= b->left + b->w + 4 && py >= b->top - 4 && py <= b->top + b->h + 4;
+}
+
+/* How much falls into the box: the legend goes to the corner that hides the least. Long segments count by pieces. */
+static int64_t hidden_by(const Axes *a, const PlotPanel *p, const Box *b) {
   int64_t n = 0;
   for (uint32_t k = 0; k < p->n_series; k++) {
     const PlotSeries *s = &p->series[k];
+    int pieces = p->kind == PLOT_LINES && s->n < 100 ? 16 : 1;
     for (int64_t i = 0; s->y && i < s->n; i++) {
-      if (!isfinite(s->y[i]) || (a->log_y && s->y[i] <= 0)) continue;
-      double x = axes_x(a, x_of(s, i)), y = axes_y(a, s->y[i]);
-      n += x >= left - 4 && x <= left + w + 4 && y >= top - 4 && y <= top + h + 4;
+      int64_t next = i + 1 < s->n ? i + 1 : i;
+      for (int q = 0; q < pieces; q++) {
+        double t = (double)q / pieces, x = x_of(s, i) + t * (x_of(s, next) - x_of(s, i));
+        n += in_box(a, b, x, s->y[i] + t * (s->y[next] - s->y[i]));
+      }
     }
   }
   return n;
@@ -259,7 +263,7 @@ static void draw_legend(cairo_t *c, const Axes *a, const PlotPanel *p) {
   for (int corner = 0; corner < 4 && !l.classes; corner++) { /* top right, top left, bottom right, bottom left */
     double x = corner & 1 ? a->left + 8 : a->left + a->width - w - 8;
     double y = corner & 2 ? a->top + a->height - h - 8 : a->top + 8;
-    int64_t n = hidden_by(a, p, x, y, w, h);
+    int64_t n = hidden_by(a, p, &(Box){x, y, w, h});
     if (n < best) best = n, best_x = x, best_y = y;
   }
   cairo_set_source_rgba(c, 1, 1, 1, 0.85);
@@ -289,9 +293,11 @@ static bool all_above_zero(const PlotPanel *p) {
 
 static void set_ranges(Axes *a, const PlotPanel *p) {
   Range x = {INFINITY, -INFINITY}, y = x;
+  a->whole_x = p->kind == PLOT_LINES;
   for (uint32_t k = 0; k < p->n_series; k++) {
     const PlotSeries *s = &p->series[k];
     for (int64_t i = 0; i < s->n; i++) {
+      a->whole_x = a->whole_x && x_of(s, i) == floor(x_of(s, i));
       range_see(&x, x_of(s, i));
       range_see(&y, s->y[i]);
     }

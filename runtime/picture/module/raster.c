@@ -25,6 +25,11 @@ static void choose_range(const PictureGrid *g, double *lo, double *hi) {
     least = fmin(least, v);
     greatest = fmax(greatest, v);
   }
+  if (g->heat) {
+    *lo = least, *hi = greatest;
+    if (!(*lo < *hi)) *lo = 0, *hi = 1;
+    return;
+  }
   bool unit = least >= 0 && greatest <= 1, signed_unit = least >= -1 && greatest <= 1;
   *lo = unit ? 0 : signed_unit ? -1 : least;
   *hi = unit || signed_unit ? 1 : greatest;
@@ -37,10 +42,24 @@ static uint8_t shade(double v, double lo, double hi) {
   return !(t > 0) ? 0 : t > 255 ? 255 : (uint8_t)(t + 0.5);
 }
 
+void heat_color(double t, double rgb[3]) {
+  static const uint8_t at[9][3] = {{68, 1, 84},    {71, 44, 122}, {59, 81, 139},  {44, 113, 142}, {33, 144, 141},
+                                   {39, 173, 129}, {92, 200, 99}, {170, 220, 50}, {253, 231, 37}};
+  double s = t < 0 ? 0 : t > 1 ? 8 : 8 * t;
+  int k = s >= 8 ? 7 : (int)s;
+  for (int c = 0; c < 3; c++) rgb[c] = (at[k][c] + (s - k) * (at[k + 1][c] - at[k][c])) / 255;
+}
+
 typedef struct Layout {
   int64_t columns, rows, scale, gap;
   double lo, hi;
 } Layout;
+
+static void put_heat(double v, const Layout *l, uint8_t *to) {
+  double rgb[3] = {0.6, 0.6, 0.6}; /* gray: not finite */
+  if (isfinite(v)) heat_color((v - l->lo) / (l->hi - l->lo), rgb);
+  for (int c = 0; c < 3; c++) to[c] = (uint8_t)(rgb[c] * 255 + 0.5);
+}
 
 /* Each value becomes scale x scale pixels. */
 static void draw_image(const PictureGrid *g, int64_t k, const Layout *l, Raster *r) {
@@ -49,15 +68,20 @@ static void draw_image(const PictureGrid *g, int64_t k, const Layout *l, Raster 
   for (int64_t y = 0; y < g->h * l->scale; y++) {
     uint8_t *to = r->pixel + ((top + y) * r->width + left) * r->channels;
     const int64_t row = (k * g->h + y / l->scale) * g->w;
-    for (int64_t x = 0; x < g->w * l->scale; x++)
-      for (int64_t c = 0; c < g->channels; c++)
-        *to++ = shade(value_at(g, (row + x / l->scale) * g->channels + c), l->lo, l->hi);
+    for (int64_t x = 0; x < g->w * l->scale; x++, to += r->channels) {
+      int64_t first = (row + x / l->scale) * g->channels;
+      if (g->heat)
+        put_heat(value_at(g, first), l, to);
+      else
+        for (int64_t c = 0; c < g->channels; c++) to[c] = shade(value_at(g, first + c), l->lo, l->hi);
+    }
   }
 }
 
 const char *raster_grid(const PictureGrid *g, Raster *out) {
   if (g->n < 1 || g->h < 1 || g->w < 1) return "a grid needs at least one image of at least one pixel";
   if (g->channels != 1 && g->channels != 3) return "images have 1 or 3 channels";
+  if (g->heat && g->channels != 1) return "a heat map has one channel";
   Layout l = {.columns = g->columns > 0 ? g->columns : (int64_t)ceil(sqrt((double)g->n)), .gap = 2};
   if (l.columns > g->n) l.columns = g->n;
   l.rows = (g->n + l.columns - 1) / l.columns;
@@ -69,7 +93,7 @@ const char *raster_grid(const PictureGrid *g, Raster *out) {
   int64_t width = l.columns * (g->w * l.scale + l.gap) + l.gap, height = l.rows * (g->h * l.scale + l.gap) + l.gap;
   if (width > LARGEST || height > LARGEST) return "the grid is larger than 16384 pixels";
   choose_range(g, &l.lo, &l.hi);
-  *out = (Raster){(uint32_t)width, (uint32_t)height, (uint32_t)g->channels, NULL};
+  *out = (Raster){(uint32_t)width, (uint32_t)height, g->heat ? 3 : (uint32_t)g->channels, NULL};
   out->pixel = malloc((size_t)width * (size_t)height * out->channels);
   if (!out->pixel) return "out of memory";
   memset(out->pixel, GAP_SHADE, (size_t)width * (size_t)height * out->channels);

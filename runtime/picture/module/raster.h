@@ -10,6 +10,8 @@ typedef struct Raster {
   uint8_t *pixel; /* heap */
 } Raster;
 
+/* Colours that rise evenly in lightness, dark blue (0) to yellow (1). */
+void heat_color(double t, double rgb[3]);
 /* Lays the images out with a dark line between them. NULL or a message. */
 const char *raster_grid(const PictureGrid *g, Raster *out);
 

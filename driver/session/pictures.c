@@ -1,0 +1,261 @@
+/* image, gif and plot: the values of an event's graph become files of the run folder.
+ *
+ *   image "samples" = ..   samples_epoch_0003.png, samples_step_000100.png, samples_start.png, samples.png (at the end)
+ *   image "w" = heatmap(a) the same with axes, as .png, .svg and .csv
+ *   gif "samples" = ..     samples.gif, one frame a time
+ *   plot "loss" = ..       loss.png, loss.svg, loss.csv, drawn over each time
+ */
+#include "driver/session/pictures.h"
+#include "driver/session/actions.h"
+#include "runtime/base/strbuf.h"
+#include <stdlib.h>
+#include <string.h>
+
+static Pictures *pictures_of(Session *s) {
+  if (!s->pictures) s->pictures = arena_new(&s->engine.mem, Pictures);
+  return s->pictures;
+}
+
+void session_pictures_free(Session *s) {
+  Pictures *p = s->pictures;
+  if (!p) return;
+  for (uint32_t i = 0; i < p->gif.n; i++) picture_gif_free(p->gif.at[i].gif);
+  vec_free(&p->gif);
+  vec_free(&p->drawn);
+  s->pictures = NULL;
+}
+
+/* The picture's name with everything that has no place in a file name replaced. */
+static const char *file_stem(ActionCall *c) {
+  char *s = arena_strdup(&c->s->engine.mem, c->action->name);
+  for (char *p = s; *p; p++) {
+    bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr("-_", *p);
+    if (!plain) *p = '_';
+  }
+  return *s ? s : "picture";
+}
+
+/* "_epoch_0003" for the file, "epoch 3" for the reader. */
+static const char *moment(ActionCall *c, bool words) {
+  Arena *mem = &c->s->engine.mem;
+  switch ((WhenKind)c->event->when) {
+  case WHEN_EPOCHS:
+  case WHEN_AT_EPOCHS: return arena_printf(mem, words ? "epoch %lld" : "_epoch_%04lld", (long long)c->at.epoch);
+  case WHEN_STEPS: return arena_printf(mem, words ? "step %lld" : "_step_%06lld", (long long)c->at.step);
+  case WHEN_START: return words ? "at the start" : "_start";
+  default: return "";
+  }
+}
+
+/* Notes a file for the report; one that is drawn over stays where it was. */
+static void note(ActionCall *c, const char *path, const char *caption) {
+  Pictures *p = pictures_of(c->s);
+  for (uint32_t i = 0; i < p->drawn.n; i++)
+    if (strcmp(p->drawn.at[i].path, path) == 0) return;
+  vec_push(&p->drawn, ((Drawn){path, c->action->name, caption}));
+}
+
+/* ---------------------------------------------------------------- values */
+
+static int64_t count_of(ActionCall *c, uint32_t i) { return ir_elements(action_type(c, i)); }
+
+/* Value i as numbers, heap. */
+static double *numbers(ActionCall *c, uint32_t i) {
+  int64_t n = count_of(c, i);
+  double *x = malloc(sizeof *x * (size_t)(n + 1));
+  for (int64_t k = 0; x && k < n; k++) x[k] = action_value(c, i, k);
+  return x;
+}
+
+/* Everything allocated for one picture. */
+typedef struct Scratch {
+  Vec(void *) block;
+} Scratch;
+
+static double *kept_numbers(ActionCall *c, uint32_t i, Scratch *s) {
+  double *x = numbers(c, i);
+  vec_push(&s->block, x);
+  return x;
+}
+
+static void scratch_free(Scratch *s) {
+  for (uint32_t i = 0; i < s->block.n; i++) free(s->block.at[i]);
+  vec_free(&s->block);
+}
+
+static bool is_form(const ActionCall *c, const char *form) { return strcmp(c->action->form, form) == 0; }
+
+static bool misfit(ActionCall *c, const char *message) {
+  Span at = c->action->loc == IR_NONE ? SPAN_NONE : ir_loc_get(c->s->m, c->action->loc)->span;
+  diag_error(c->s->sink, "E0518", at, "%s", message);
+  return false;
+}
+
+/* ---------------------------------------------------------------- images */
+
+/* grid: option = {h, w, columns, channels}. heatmap: a matrix, or a vector as one row. */
+static bool as_grid(ActionCall *c, double *x, PictureGrid *g) {
+  const Type *t = action_type(c, 0);
+  const int64_t *o = c->action->option;
+  *g = (PictureGrid){.values = x, .dtype = DT_F64};
+  if (is_form(c, "grid")) {
+    g->h = o[0], g->w = o[1], g->columns = o[2], g->channels = o[3];
+    int64_t pixels = g->h * g->w * g->channels;
+    g->n = pixels > 0 ? ir_elements(t) / pixels : 0;
+    return true;
+  }
+  g->n = g->channels = 1;
+  g->heat = true;
+  g->h = t->rank == 2 ? t->dim[0] : 1;
+  g->w = t->rank == 2 ? t->dim[1] : ir_elements(t);
+  return t->rank <= 2 || misfit(c, "a heat map needs a matrix");
+}
+
+static bool draw_heatmap(ActionCall *c, const PictureGrid *g, const char *stem) {
+  PlotPanel panel = {.kind = PLOT_HEATMAP, .matrix = g->values, .rows = g->h, .columns = g->w};
+  panel.title = c->action->name;
+  Plot plot = {.n_panels = 1, .panel = &panel};
+  return picture_plot(stem, &plot, c->s->sink);
+}
+
+bool act_image(ActionCall *c) {
+  PictureGrid g;
+  double *x = numbers(c, 0);
+  const char *stem = rundir_file(c->s->dir, arena_printf(&c->s->engine.mem, "%s%s", file_stem(c), moment(c, false)));
+  const char *path = arena_printf(&c->s->engine.mem, "%s.png", stem);
+  bool ok = as_grid(c, x, &g) && (g.heat ? draw_heatmap(c, &g, stem) : picture_grid(path, &g, c->s->sink));
+  if (ok) note(c, path, moment(c, true));
+  free(x);
+  return ok;
+}
+
+/* The GIF of this name, opened when its first frame comes. */
+static PictureGif *gif_of(ActionCall *c) {
+  Pictures *p = pictures_of(c->s);
+  for (uint32_t i = 0; i < p->gif.n; i++)
+    if (strcmp(p->gif.at[i].name, c->action->name) == 0) return p->gif.at[i].gif;
+  const char *path = rundir_file(c->s->dir, arena_printf(&c->s->engine.mem, "%s.gif", file_stem(c)));
+  PictureGif *gif = picture_gif_new(path, 300, c->s->sink);
+  if (!gif) return NULL;
+  vec_push(&p->gif, ((OpenGif){c->action->name, gif}));
+  note(c, path, "");
+  return gif;
+}
+
+bool act_gif(ActionCall *c) {
+  PictureGrid g;
+  double *x = numbers(c, 0);
+  PictureGif *gif = gif_of(c);
+  bool ok = gif && as_grid(c, x, &g) && picture_gif_add(gif, &g, c->s->sink);
+  free(x);
+  return ok;
+}
+
+/* ---------------------------------------------------------------- plots */
+
+typedef Vec(PlotSeries) SeriesList;
+
+/* A logged value of this task, or "task.value" of another. */
+static PlotSeries history(ActionCall *c, const char *label) {
+  PlotSeries s = {.label = label};
+  s.n = rundir_history(c->s->dir, c->at.task, label, &s.x, &s.y);
+  const char *dot = strchr(label, '.');
+  if (s.n == 0 && dot) {
+    const char *task = arena_strndup(&c->s->engine.mem, label, (size_t)(dot - label));
+    s.n = rundir_history(c->s->dir, task, dot + 1, &s.x, &s.y);
+  }
+  return s;
+}
+
+static bool histories(ActionCall *c, PlotPanel *p, SeriesList *list) {
+  p->kind = PLOT_LINES;
+  p->x_label = c->at.epoch > 0 ? "epoch" : "step";
+  for (int64_t i = 0; i < c->action->option[0]; i++) vec_push(list, history(c, c->action->label[i]));
+  return true;
+}
+
+static const char *label_of(const ActionCall *c, uint32_t i) { return c->action->label ? c->action->label[i] : NULL; }
+
+/* Column j of a matrix of n rows as numbers of its own. */
+static const double *column(const double *x, int64_t n, int64_t columns, int64_t j, Scratch *s) {
+  double *out = malloc(sizeof *out * (size_t)(n + 1));
+  for (int64_t i = 0; out && i < n; i++) out[i] = x[i * columns + j];
+  vec_push(&s->block, (void *)out);
+  return out;
+}
+
+/* lines(y), lines(x, name = y, ..): a matrix is one line a column. */
+static bool lines(ActionCall *c, PlotPanel *p, SeriesList *list, Scratch *s) {
+  uint32_t first = c->action->n_values > 1 && !label_of(c, 0);
+  const double *x = first ? kept_numbers(c, 0, s) : NULL;
+  p->kind = PLOT_LINES;
+  for (uint32_t i = first; i < c->action->n_values; i++) {
+    const Type *t = action_type(c, i);
+    int64_t n = t->rank ? t->dim[0] : 1, columns = n ? ir_elements(t) / n : 0;
+    if (first && count_of(c, 0) != n) return misfit(c, "a line needs as many points as `x`");
+    if (columns > 64) return misfit(c, "more than 64 lines in one plot");
+    const double *y = kept_numbers(c, i, s);
+    for (int64_t j = 0; j < columns; j++)
+      vec_push(list, ((PlotSeries){label_of(c, i), x, column(y, n, columns, j, s), NULL, n}));
+  }
+  return true;
+}
+
+static int32_t *classes(ActionCall *c, uint32_t i, Scratch *s) {
+  int64_t n = count_of(c, i);
+  int32_t *k = malloc(sizeof *k * (size_t)(n + 1));
+  for (int64_t j = 0; k && j < n; j++) k[j] = (int32_t)action_value(c, i, j);
+  vec_push(&s->block, (void *)k);
+  return k;
+}
+
+/* scatter(x, y), scatter(z) with z [n, 2]; label = classes colours the points. */
+static bool scatter(ActionCall *c, PlotPanel *p, SeriesList *list, Scratch *s) {
+  const Type *t = action_type(c, 0);
+  bool pairs = t->rank == 2 && t->dim[1] == 2;
+  uint32_t next = pairs ? 1 : 2;
+  p->kind = PLOT_SCATTER;
+  if (!pairs && (c->action->n_values < 2 || count_of(c, 0) != count_of(c, 1)))
+    return misfit(c, "`scatter` takes x and y of equal length, or one tensor [n, 2]");
+  PlotSeries out = {.n = pairs ? t->dim[0] : count_of(c, 0)};
+  const double *x = kept_numbers(c, 0, s);
+  out.x = pairs ? column(x, out.n, 2, 0, s) : x;
+  out.y = pairs ? column(x, out.n, 2, 1, s) : kept_numbers(c, 1, s);
+  if (c->action->n_values > next) {
+    if (count_of(c, next) != out.n) return misfit(c, "`scatter` needs one label a point");
+    out.klass = classes(c, next, s);
+  }
+  vec_push(list, out);
+  return true;
+}
+
+static bool histogram(ActionCall *c, PlotPanel *p, SeriesList *list, Scratch *s) {
+  p->kind = PLOT_HISTOGRAM;
+  for (uint32_t i = 0; i < c->action->n_values; i++)
+    vec_push(list, ((PlotSeries){label_of(c, i), kept_numbers(c, i, s), NULL, NULL, count_of(c, i)}));
+  return true;
+}
+
+static bool make_panel(ActionCall *c, PlotPanel *p, SeriesList *list, Scratch *s) {
+  if (is_form(c, "history")) return histories(c, p, list);
+  if (is_form(c, "lines")) return lines(c, p, list, s);
+  if (is_form(c, "scatter")) return scatter(c, p, list, s);
+  return histogram(c, p, list, s);
+}
+
+bool act_plot(ActionCall *c) {
+  PlotPanel panel = {0};
+  SeriesList list = {0};
+  Scratch scratch = {0};
+  const char *stem = rundir_file(c->s->dir, file_stem(c));
+  bool ok = make_panel(c, &panel, &list, &scratch);
+  panel.series = list.at;
+  panel.n_series = list.n;
+  panel.title = c->action->name;
+  Plot plot = {.n_panels = 1, .panel = &panel};
+  ok = ok && picture_plot(stem, &plot, c->s->sink);
+  if (ok) note(c, arena_printf(&c->s->engine.mem, "%s.svg", stem), "");
+  vec_free(&list);
+  scratch_free(&scratch);
+  return ok;
+}

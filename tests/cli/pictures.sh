@@ -1,0 +1,56 @@
+# image, gif and plot: the files of the run folder, and report.html with all of them inside.
+seppo=$1; . tests/support/cli.sh
+
+cat >"$work/model.sep" <<'END'
+param w : [4] = 0
+train {
+  steps 50
+  loss = sum((w - [1, 2, 3, 4])^2)
+  minimize loss using sgd(0.1)
+  log loss
+  at start { image "w" = grid(w, 2, 2) }
+  every 20 steps {
+    image "w" = grid(w, 2, 2)
+    gif "growing" = heatmap(reshape(w, [2, 2]))
+  }
+  at end {
+    image "weights" = heatmap(reshape(w, [2, 2]))
+    plot "the loss" = history(loss)
+    plot "lines" = lines(w, twice = 2 * w)
+    plot "points" = scatter(w, 2 * w)
+    plot "counts" = histogram(w)
+  }
+}
+task after { image "w" = grid(w, 2, 2) }
+END
+
+is() { # is FILE KIND: what `file` would say, from the first bytes
+  local magic; magic=$(head -c 5 "$work/out-dir/$1" | od -An -tx1 | tr -d ' ')
+  case "$2:$magic" in
+  png:89504e470d | gif:4749463839 | svg:3c3f786d6c) ;;
+  *) fail "$1 is no $2 ($magic)" ;;
+  esac
+}
+
+run 0 run "$work/model.sep" --seed 1 --progress none --out "$work/out-dir"
+for f in w_start w_step_000020 w_step_000040 w_step_000050 w weights the_loss lines points counts; do is $f.png png; done
+for f in weights the_loss lines points counts curves_train; do is $f.svg svg; done
+is growing.gif gif
+grep -qF '0,"twice",' "$work/out-dir/lines.csv" || fail "lines.csv lacks the named line"
+[ "$(grep -c '^0,"loss",' "$work/out-dir/the_loss.csv")" = 10 ] || fail "ten reports of the loss expected"
+report=$work/out-dir/report.html
+[ "$(grep -o 'data:image/png;base64' "$report" | wc -l)" = 6 ] || fail "six PNGs in the report expected"
+[ "$(grep -o 'data:image/gif;base64' "$report" | wc -l)" = 1 ] || fail "one GIF in the report expected"
+grep -qF 'src="http' "$report" && fail "the report needs the network"
+grep -qF 'param w : [4] = 0' "$report" || fail "the model file is not in the report"
+
+# A run without pictures writes no report.
+printf 'param w = 1\ntask t { report twice = 2 * w }\n' >"$work/plain.sep"
+run 0 run "$work/plain.sep" --seed 1 --progress none --out "$work/plain"
+[ ! -e "$work/plain/report.html" ] || fail "a report without pictures"
+
+# Pictures that cannot be: an error at the line of the model file.
+printf 'let x = iota(5)\ntask t { plot "p" = scatter(x, x[0:3]) }\n' >"$work/wrong.sep"
+run 1 run "$work/wrong.sep" --seed 1 --progress none --out "$work/wrong"
+err_has "wrong.sep:2"
+finish
