@@ -93,8 +93,13 @@ Val emit_key_fold(Emit *e, Val key, Val index);
 /* An elementwise row of the op table on operands of equal lanes (codegen/llvm/ops.c). */
 Val emit_op(Emit *e, Op op, DType from, DType to, const Val *a);
 
-/* The body of a kernel with its buffers' addresses given, at the builder's place (codegen/llvm/kernel.c). */
-void emit_kernel_body(Emit *e, const KKernel *k, Val context, const Val *args, Val task);
+/* A place in memory: bytes behind a pointer. Kept apart until an access, whose addressing mode then holds both. */
+typedef struct Place {
+  Val base;
+  int64_t offset;
+} Place;
+/* The body of a kernel with its buffers' places given, at the builder's place (codegen/llvm/kernel.c). */
+void emit_kernel_body(Emit *e, const KKernel *k, Val context, const Place *args, Val task);
 void emit_kernel(Emit *e, const KKernel *k, const char *symbol);
 /* The exported step function (codegen/llvm/step.c). */
 void emit_step(Emit *e, const Unit *u);

@@ -19,8 +19,8 @@ typedef struct KernelEmit {
   Val context, task;
   Val *value;      /* by instruction; an accumulator's present value */
   uint64_t *bound; /* by instruction: largest value of an i64 known to be >= 0, else UNBOUNDED */
-  Val *buf;        /* base addresses */
-  Val spare;       /* 64 bytes nobody reads, where masked scalar accesses go */
+  Place *buf;
+  Val spare; /* 64 bytes nobody reads, where masked scalar accesses go */
   /* innermost vector loop */
   uint32_t lanes; /* 0 outside */
   KVal iv;
@@ -83,25 +83,26 @@ static Val scaled(KernelEmit *g, Val v, int64_t by) {
   return LLVMBuildMul(g->b, v, emit_int(LLVMTypeOf(v), (uint64_t)by), "");
 }
 
+/* base + uniform elements + bytes, the constant last: one addressing mode. */
+static Val place_address(KernelEmit *g, const Place *p, LLVMTypeRef mem, Val uniform, int64_t bytes) {
+  Val at = uniform ? LLVMBuildGEP2(g->b, mem, p->base, &uniform, 1, "") : p->base;
+  return p->offset + bytes ? emit_byte_address(g->e, at, i64(g, p->offset + bytes)) : at;
+}
+
 static Address address(KernelEmit *g, uint32_t n) {
   const KAddr *a = &g->k->addr.at[n];
   const KBuf *buf = &g->k->buf.at[a->buf];
   Address r = {.mem = emit_memory_type(g->e, buf->dtype), .bytes = dtype_size(buf->dtype)};
-  Val uniform = i64(g, a->c0), varying = NULL;
+  Val uniform = NULL, varying = NULL;
   for (uint32_t i = 0; i < a->n; i++) {
     const KTerm *t = &g->k->term.at[a->first + i];
-    if (g->lanes && t->value == g->iv) {
-      uniform = LLVMBuildAdd(g->b, uniform, scaled(g, g->base, t->coef), "");
-      r.stride += t->coef;
-      continue;
-    }
-    Val v = scaled(g, g->value[t->value], t->coef);
-    if (!is_vector(v))
-      uniform = LLVMBuildAdd(g->b, uniform, v, "");
-    else
-      varying = varying ? LLVMBuildAdd(g->b, varying, v, "") : v;
+    const bool lane = g->lanes && t->value == g->iv;
+    Val v = scaled(g, lane ? g->base : g->value[t->value], t->coef);
+    if (lane) r.stride += t->coef;
+    Val *sum = is_vector(v) ? &varying : &uniform;
+    *sum = *sum ? LLVMBuildAdd(g->b, *sum, v, "") : v;
   }
-  r.base = LLVMBuildGEP2(g->e->builder, r.mem, g->buf[a->buf], &uniform, 1, "");
+  r.base = place_address(g, &g->buf[a->buf], r.mem, uniform, a->c0 * (int64_t)r.bytes);
   if (varying && r.stride)
     varying = LLVMBuildAdd(g->b, varying, scaled(g, emit_lane_numbers(g->e->i64, g->lanes), r.stride), "");
   if (!varying && r.stride != 0 && r.stride != 1) varying = scaled(g, emit_lane_numbers(g->e->i64, g->lanes), r.stride);
@@ -574,13 +575,13 @@ static Val scratch(KernelEmit *g, const KBuf *f) {
   return frame_slot(g, LLVMArrayType2(emit_memory_type(g->e, f->dtype), (uint64_t)f->elems), "scratch");
 }
 
-void emit_kernel_body(Emit *e, const KKernel *k, Val context, const Val *args, Val task) {
+void emit_kernel_body(Emit *e, const KKernel *k, Val context, const Place *args, Val task) {
   KernelEmit g = {.e = e, .b = e->builder, .k = k, .context = context, .task = task, .iv = K_NONE};
   g.value = calloc(k->inst.n + 1, sizeof *g.value);
   g.bound = calloc(k->inst.n + 1, sizeof *g.bound);
   g.buf = calloc(k->buf.n + 1, sizeof *g.buf);
   for (uint32_t b = 0; b < k->buf.n; b++)
-    g.buf[b] = k->buf.at[b].kind == KB_ARG ? args[k->buf.at[b].arg] : scratch(&g, &k->buf.at[b]);
+    g.buf[b] = k->buf.at[b].kind == KB_ARG ? args[k->buf.at[b].arg] : (Place){scratch(&g, &k->buf.at[b]), 0};
   emit_range(&g, 0, k->inst.n);
   free(g.value);
   free(g.bound);
@@ -588,10 +589,12 @@ void emit_kernel_body(Emit *e, const KKernel *k, Val context, const Val *args, V
 }
 
 void emit_kernel(Emit *e, const KKernel *k, const char *symbol) {
-  Val f = emit_function(e, symbol, emit_kernel_type(e), true), *args = calloc(k->n_args + 1, sizeof *args);
-  for (uint32_t i = 0; i < k->n_args; i++)
-    args[i] =
-        LLVMBuildLoad2(e->builder, e->ptr, emit_byte_address(e, LLVMGetParam(f, 1), emit_i64(e, 8 * (int64_t)i)), "");
+  Val f = emit_function(e, symbol, emit_kernel_type(e), true);
+  Place *args = calloc(k->n_args + 1, sizeof *args);
+  for (uint32_t i = 0; i < k->n_args; i++) {
+    Val slot = emit_byte_address(e, LLVMGetParam(f, 1), emit_i64(e, 8 * (int64_t)i));
+    args[i].base = LLVMBuildLoad2(e->builder, e->ptr, slot, "");
+  }
   emit_kernel_body(e, k, LLVMGetParam(f, 0), args, LLVMGetParam(f, 2));
   LLVMBuildRetVoid(e->builder);
   free(args);

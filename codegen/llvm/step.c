@@ -22,7 +22,7 @@ typedef struct StepEmit {
   const Unit *u;
   const KProgram *p;
   Val context, cells, temps, consts, rows;
-  Val *fixed;     /* by ref: its address when the same in every step, else NULL */
+  Val *base;      /* by ref: pointer loaded at entry for a field or value, else NULL */
   Val *arguments; /* by instruction: argument array of a launch */
   StepLoop *loop; /* by instruction */
   uint32_t *open; /* stack of open loops */
@@ -44,13 +44,14 @@ static Val indexed(StepEmit *s, size_t table, uint32_t index) {
   return LLVMBuildLoad2(s->b, s->e->ptr, emit_byte_address(s->e, at, emit_i64(s->e, 8 * (int64_t)index)), "");
 }
 
-static Val space_base(StepEmit *s, const PRef *r) {
+static Val space_base(StepEmit *s, uint32_t n) {
+  const PRef *r = &s->p->ref.at[n];
   switch ((PSpace)r->space) {
   case PS_CELLS: return s->cells;
   case PS_TEMPS: return s->temps;
   case PS_CONSTS: return s->consts;
-  case PS_FIELD: return indexed(s, offsetof(Context, field), r->index);
-  case PS_VALUE: return indexed(s, offsetof(Context, value), r->index);
+  case PS_FIELD:
+  case PS_VALUE: return s->base[n];
   case PS_ROWS: return s->rows;
   case PS_CONTEXT: return s->context;
   }
@@ -58,19 +59,24 @@ static Val space_base(StepEmit *s, const PRef *r) {
   return s->context;
 }
 
+/* The same address in every step. */
 static bool is_fixed(const PRef *r) { return r->n == 0 && r->space != PS_ROWS; }
 
-static Val ref_address(StepEmit *s, uint32_t n) {
+static Place ref_place(StepEmit *s, uint32_t n) {
   const PRef *r = &s->p->ref.at[n];
-  if (s->fixed[n]) return s->fixed[n];
-  Val at = emit_byte_address(s->e, space_base(s, r), emit_i64(s->e, r->offset));
+  Place p = {space_base(s, n), r->offset};
   for (uint32_t t = 0; t < r->n; t++) {
     const PTerm *term = &s->p->term.at[r->first + t];
     const StepLoop *l = &s->loop[term->loop];
     Val v = term->parity ? LLVMBuildAnd(s->b, l->trip, emit_i64(s->e, 1), "") : l->iv;
-    at = emit_byte_address(s->e, at, LLVMBuildMul(s->b, v, emit_i64(s->e, term->stride), ""));
+    p.base = emit_byte_address(s->e, p.base, LLVMBuildMul(s->b, v, emit_i64(s->e, term->stride), ""));
   }
-  return at;
+  return p;
+}
+
+static Val ref_address(StepEmit *s, uint32_t n) {
+  const Place p = ref_place(s, n);
+  return p.offset ? emit_byte_address(s->e, p.base, emit_i64(s->e, p.offset)) : p.base;
 }
 
 /* ---------------------------------------------------------------- instructions */
@@ -80,8 +86,8 @@ static void store_argument(StepEmit *s, Val array, uint32_t i, Val address) {
 }
 
 static void emit_inline(StepEmit *s, const PInst *i) {
-  Val *args = calloc(i->n + 1, sizeof *args);
-  for (uint32_t a = 0; a < i->n; a++) args[a] = ref_address(s, i->first + a);
+  Place *args = calloc(i->n + 1, sizeof *args);
+  for (uint32_t a = 0; a < i->n; a++) args[a] = ref_place(s, i->first + a);
   emit_kernel_body(s->e, s->p->kernel.at[i->index], s->context, args, emit_i64(s->e, 0));
   free(args);
 }
@@ -95,7 +101,7 @@ static void emit_launch(StepEmit *s, uint32_t n) {
   }
   Val array = s->arguments[n], f = emit_declare(e, s->u->kernel_symbol[i->index], emit_kernel_type(e));
   for (uint32_t a = 0; a < i->n; a++)
-    if (!s->fixed[i->first + a]) store_argument(s, array, a, ref_address(s, i->first + a));
+    if (!is_fixed(&s->p->ref.at[i->first + a])) store_argument(s, array, a, ref_address(s, i->first + a));
   if (i->tasks == 1) {
     LLVMBuildCall2(s->b, emit_kernel_type(e), f, (Val[]){s->context, array, emit_i64(e, 0)}, 3, "");
     return;
@@ -203,14 +209,17 @@ static void emit_entry(StepEmit *s) {
   s->cells = load_field(s, e->ptr, offsetof(Context, cells));
   s->temps = load_field(s, e->ptr, offsetof(Context, temps));
   s->consts = constants_address(s);
-  for (uint32_t n = 0; n < s->p->ref.n; n++)
-    if (is_fixed(&s->p->ref.at[n])) s->fixed[n] = ref_address(s, n);
+  for (uint32_t n = 0; n < s->p->ref.n; n++) {
+    const PRef *r = &s->p->ref.at[n];
+    if (r->space == PS_FIELD) s->base[n] = indexed(s, offsetof(Context, field), r->index);
+    if (r->space == PS_VALUE) s->base[n] = indexed(s, offsetof(Context, value), r->index);
+  }
   for (uint32_t n = 0; n < s->p->inst.n; n++) {
     const PInst *i = &s->p->inst.at[n];
     if (i->kind != P_LAUNCH || (i->in_line && i->tasks == 1)) continue;
     s->arguments[n] = LLVMBuildAlloca(s->b, LLVMArrayType2(e->ptr, i->n), "args");
     for (uint32_t a = 0; a < i->n; a++)
-      if (s->fixed[i->first + a]) store_argument(s, s->arguments[n], a, s->fixed[i->first + a]);
+      if (is_fixed(&s->p->ref.at[i->first + a])) store_argument(s, s->arguments[n], a, ref_address(s, i->first + a));
   }
 }
 
@@ -271,13 +280,13 @@ void emit_step(Emit *e, const Unit *u) {
   LLVMTypeRef params[] = {e->ptr, e->i64};
   Val f = emit_function(e, p->name, LLVMFunctionType(e->i32, params, 2, false), true);
   s.context = LLVMGetParam(f, 0);
-  s.fixed = calloc(p->ref.n + 1, sizeof *s.fixed);
+  s.base = calloc(p->ref.n + 1, sizeof *s.base);
   s.arguments = calloc(p->inst.n + 1, sizeof *s.arguments);
   s.loop = calloc(p->inst.n + 1, sizeof *s.loop);
   s.open = calloc(p->inst.n + 1, sizeof *s.open);
   emit_entry(&s);
   emit_steps(&s, LLVMGetParam(f, 1));
-  free(s.fixed);
+  free(s.base);
   free(s.arguments);
   free(s.loop);
   free(s.open);

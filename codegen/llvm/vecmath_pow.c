@@ -2,6 +2,7 @@
 #include "codegen/llvm/polynomials.h"
 #include "codegen/llvm/vecmath.h"
 #include <math.h>
+#include <stdio.h>
 
 static Val choose(const Math *m, Val c, Val a, Val b) { return emit_select(m->e, c, a, b); }
 
@@ -63,11 +64,30 @@ static Val pow_ends(const Math *m, Val a, Val b, Val r) {
   return choose(m, unity, one, r);
 }
 
-Val math_pow(const Math *m, Val a, Val b) {
+/* The whole computation, in f64 for both types. */
+static Val power(const Math *m, Val a, Val b) {
   if (m->wide) return pow_ends(m, a, b, power_of_positive(m, m_abs(m, a), b));
   LLVMTypeRef wide = emit_like(a, m->e->f64);
   a = LLVMBuildFPExt(m->b, a, wide, "");
   b = LLVMBuildFPExt(m->b, b, wide, "");
   const Math w = math_of(m->e, a);
   return LLVMBuildFPTrunc(m->b, pow_ends(&w, a, b, power_of_positive(&w, m_abs(&w, a), b)), m->t, "");
+}
+
+/* A function of the module for each type: the code is long, and seldom at the heart of a loop. */
+Val math_pow(const Math *m, Val a, Val b) {
+  Emit *e = m->e;
+  char name[32];
+  LLVMTypeRef params[] = {m->t, m->t}, type = LLVMFunctionType(m->t, params, 2, false);
+  snprintf(name, sizeof name, "seppo.pow.f%u.%u", m->wide ? 64 : 32, emit_lanes(a));
+  Val f = LLVMGetNamedFunction(e->module, name);
+  if (!f) {
+    LLVMBasicBlockRef here = emit_here(e);
+    Val outer = e->function;
+    f = emit_function(e, name, type, false);
+    LLVMBuildRet(m->b, power(m, LLVMGetParam(f, 0), LLVMGetParam(f, 1)));
+    e->function = outer;
+    emit_at(e, here);
+  }
+  return LLVMBuildCall2(m->b, type, f, (Val[]){a, b}, 2, "");
 }
