@@ -11,5 +11,7 @@ int cmd_opt(const Options *o);
 int cmd_fmt(const Options *o);
 int cmd_explain(const Options *o);
 int cmd_cache(const Options *o);
+int cmd_data(const Options *o);
+int cmd_ckpt(const Options *o);
 
 #endif

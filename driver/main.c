@@ -14,6 +14,9 @@ const Command command_table[] = {
      1, 1, cmd_opt},
     {"fmt", "FILE...", "Lays out model files the one way.", "check diff", 1, OPTIONS_MAX_WORDS, cmd_fmt},
     {"explain", "CODE", "Explains a diagnostic with a failing and a mended example.", "", 1, 1, cmd_explain},
+    {"data", "SET", "Fetches a data set (mnist) into DIR/SET, checks its checksums; DIR is ./data by default.", "out",
+     1, 1, cmd_data},
+    {"ckpt", "FILE", "Lists the tensors of a checkpoint.", "", 1, 1, cmd_ckpt},
     {"cache", "list|verify|clear", "Looks after the compiled objects kept on disk.", "", 1, 1, cmd_cache},
 };
 const uint32_t command_count = sizeof command_table / sizeof *command_table;

@@ -25,7 +25,7 @@ static const OptionInfo option_table[] = {
     TEXT(threads, "threads", "N", "threads to use; results do not depend on it (default: all cores)"),
     TEXT(dtype, "dtype", "f32|f64", "precision, overriding the file's"),
     TEXT(data, "data", "DIR", "where data sets are looked for first"),
-    TEXT(out, "out", "DIR", "run folder (default: runs/<name>/<time>)"),
+    TEXT(out, "out", "DIR", "where results go (run: runs/<name>/<time>)"),
     TEXT(resume, "resume", "DIR", "continue the run in DIR as if it had never stopped"),
     TEXT(load, "load", "CKPT", "start from the parameters and states of a checkpoint"),
     TEXT(epochs, "epochs", "N", "override the epochs of every train"),

@@ -18,7 +18,12 @@ run 2 ir x.sep --stage llvm --format dot; err_has "graph stages"
 run 2 check a.sep b.sep;        err_has 'found also `b.sep`'
 run 3 run no-such-file.sep;     err_has 'cannot read `no-such-file.sep`'
 run 3 check tests;              err_has 'cannot read `tests`'
-for c in run check ir opt fmt explain cache; do run 0 $c --help; out_has "usage: seppo $c"; done
+for c in run check ir opt fmt explain data ckpt cache; do run 0 $c --help; out_has "usage: seppo $c"; done
+
+run 2 data imagenet --out "$work/d"; err_has "no data set of this name"
+run 3 ckpt no-such-file;             err_has "no-such-file: cannot be opened"
+run 3 ckpt README.md;                err_has "not a checkpoint"
+run 0 ckpt tests/data/package.safetensors; out_has "decoder.W  f64[2, 3]"; out_has "epoch    3"
 
 printf 'let a = 1 +\n' >"$work/broken.sep"
 run 1 check "$work/broken.sep"; err_has "broken.sep:"
