@@ -44,6 +44,7 @@ typedef struct DataEnv {
   const char *data_dir;  /* --data */
   const char *base_dir;  /* folder of the model file: relative file names are tried there first */
   const char *cache_dir; /* NULL: $XDG_CACHE_HOME/seppo or ~/.cache/seppo */
+  uint64_t cache_limit;  /* bytes of converted tensors to keep there; 0: 8 GB */
   bool no_cache;         /* convert into private memory instead of the cache */
   FILE *notice;          /* one line when a named set is not found and is drawn instead; NULL = silent */
 } DataEnv;

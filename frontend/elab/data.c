@@ -264,6 +264,7 @@ static DataDecl *declared_data(Elab *E, const char *name, const Expr *e) {
   if (is_computed(source)) return computed_data(E, name, source, divided ? &split : NULL, e->span);
   DataSource *src = open_source(E, source);
   if (!src) return NULL;
+  vec_push(&E->note, elab_text(E, "%s is read from %s", name, src->origin));
   if (divided && !data_divide(src, split.name, split.fraction, split.n, split.seed, E->sink, e->span)) return NULL;
   return decl_of_source(E, name, src);
 }

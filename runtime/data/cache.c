@@ -4,6 +4,7 @@
  * name, synced and renamed, so a reader sees a whole entry or none. */
 #define _GNU_SOURCE /* mkostemp */
 #include "runtime/data/internal.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 enum { HEADER = 4096, KEY_MAX = 3072 };
+static const uint64_t usual_limit = UINT64_C(8) << 30;
 
 typedef struct CacheHeader {
   char magic[16];
@@ -86,7 +88,8 @@ static bool header_fits(const CacheHeader *h, const char *key, uint64_t file_byt
 bool cache_lookup(DataCall *c, const char *key, DataShape *shape, DataStore *s) {
   const char *folder = cache_folder(c);
   if (!folder || strlen(key) >= KEY_MAX) return false;
-  int fd = open(entry_path(c, folder, key), O_RDONLY | O_CLOEXEC);
+  const char *path = entry_path(c, folder, key);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
   struct stat st;
   void *p = MAP_FAILED;
@@ -100,11 +103,58 @@ bool cache_lookup(DataCall *c, const char *key, DataShape *shape, DataStore *s) 
   }
   *shape = (DataShape){.dtype = h->dtype, .rank = h->rank};
   memcpy(shape->dim, h->dim, sizeof h->dim);
+  utimensat(AT_FDCWD, path, NULL, 0); /* used now */
   s->map = p;
   s->map_bytes = (size_t)st.st_size;
   s->bytes = (const uint8_t *)p + HEADER;
   return true;
 }
+
+/* ---------------------------------------------------------------- bounding the folder */
+
+typedef struct Entry {
+  char *path;
+  uint64_t bytes;
+  int64_t used;
+} Entry;
+
+static int by_use(const void *a, const void *b) {
+  const Entry *x = a, *y = b;
+  return x->used < y->used ? -1 : x->used > y->used;
+}
+
+typedef Vec(Entry) Entries;
+
+static uint64_t list_entries(const char *folder, Entries *out) {
+  uint64_t total = 0;
+  DIR *d = opendir(folder);
+  for (struct dirent *e; d && (e = readdir(d));) {
+    StrBuf path = {0};
+    struct stat st;
+    sb_printf(&path, "%s/%s", folder, e->d_name);
+    if (stat(path.s, &st) == 0 && S_ISREG(st.st_mode)) {
+      total += (uint64_t)st.st_size;
+      vec_push(out, ((Entry){strdup(path.s), (uint64_t)st.st_size, st.st_mtime}));
+    }
+    sb_free(&path);
+  }
+  if (d) closedir(d);
+  return total;
+}
+
+/* Removes what was not used for longest until `room` more bytes fit. A run that has an entry mapped keeps it. */
+static void make_room(const char *folder, uint64_t room, uint64_t limit) {
+  Entries all = {0};
+  uint64_t total = list_entries(folder, &all) + room;
+  if (all.n > 0) qsort(all.at, all.n, sizeof *all.at, by_use);
+  for (uint32_t i = 0; i < all.n; i++) {
+    if (total > limit && unlink(all.at[i].path) == 0) total -= all.at[i].bytes;
+    free(all.at[i].path);
+  }
+  vec_free(&all);
+}
+
+/* ---------------------------------------------------------------- new entries */
 
 /* A new entry under a temporary name, mapped for writing. */
 typedef struct Draft {
@@ -119,6 +169,7 @@ static bool draft_open(DataCall *c, const char *key, const DataShape *shape, Dra
   const char *folder = cache_folder(c);
   *d = (Draft){.fd = -1, .bytes = (size_t)(HEADER + payload_bytes(shape) + DATA_TAIL)};
   if (!folder || strlen(key) >= KEY_MAX || !make_folders(folder)) return false;
+  make_room(folder, d->bytes, c->d->env->cache_limit ? c->d->env->cache_limit : usual_limit);
   d->path = entry_path(c, folder, key);
   char *temporary = arena_printf(&c->d->mem, "%s.XXXXXX", d->path);
   d->temporary = temporary;

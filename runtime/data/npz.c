@@ -49,7 +49,8 @@ static bool read_header(DataCall *c, NpzArray *a, zip_t *z, zip_uint64_t index) 
   }
   if (ok && st.size != a->h.offset + a->h.bytes)
     ok = data_broken(c, a->title, "%llu bytes where its shape %s needs %llu", (unsigned long long)st.size,
-                     data_shape_text(c, a->h.shape.rank, a->h.shape.dim), (unsigned long long)(a->h.offset + a->h.bytes));
+                     data_shape_text(c, a->h.shape.rank, a->h.shape.dim),
+                     (unsigned long long)(a->h.offset + a->h.bytes));
   if (ok && st.size / 1032 > st.comp_size) ok = data_broken(c, a->title, "an impossible compression");
   free(all);
   zip_fclose(f);

@@ -153,6 +153,7 @@ static DataSource *source_new(const char *kind, const DataEnv *env) {
     *e = (DataEnv){.data_dir = copied(&d->mem, env->data_dir),
                    .base_dir = copied(&d->mem, env->base_dir),
                    .cache_dir = copied(&d->mem, env->cache_dir),
+                   .cache_limit = env->cache_limit,
                    .no_cache = env->no_cache,
                    .notice = env->notice};
   }

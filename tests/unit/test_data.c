@@ -253,6 +253,25 @@ static void cache_damage(void **state) {
   check_idx(w, "x.gz", "y.gz");
 }
 
+/* Entries of about 4.2 KB each under a limit of 10 KB: two stay, the one not used for longest goes. */
+static void cache_is_bounded(void **state) {
+  World *w = *state;
+  static const char *const names[] = {"a.gz", "b.gz", "c.gz"};
+  w->env.cache_limit = 10000;
+  for (int i = 0; i < 3; i++) free(file_write_gz(w->folder, names[i], images, sizeof images));
+  for (int i = 0; i < 3; i++) {
+    DataSource *d = open_file(w, "idx", names[i]);
+    assert_memory_equal(load(w, d, NULL, "x"), images + 16, 12);
+    data_close(d);
+    StrBuf command = {0};
+    sb_printf(&command, "test $(ls %s/data | wc -l) = %d && touch -d '1 hour ago' %s/data/*", w->folder,
+              i < 2 ? i + 1 : 2, w->folder);
+    assert_int_equal(system(command.s), 0);
+    sb_free(&command);
+  }
+  no_errors(w);
+}
+
 /* ---------------------------------------------------------------- options */
 
 static void wrong_options(void **state) {
@@ -859,6 +878,7 @@ int main(void) {
       T(idx_absurd),
       T(missing_files),
       T(cache_damage),
+      T(cache_is_bounded),
       T(wrong_options),
       T(scales),
       T(digits),
