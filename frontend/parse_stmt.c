@@ -50,7 +50,7 @@ static const StmtRow rows[] = {
     /* what a run leaves behind */
     {"log", STMT_LOG, parse_log, IN_TRAIN | IN_TASK | IN_EVENT},
     {"report", STMT_REPORT, parse_log, IN_TRAIN | IN_EVAL | IN_TASK | IN_EVENT},
-    {"print", STMT_PRINT, parse_print, IN_FILE | IN_TRAIN | IN_EVAL | IN_TASK | IN_EVENT},
+    {"print", STMT_PRINT, parse_print, IN_TRAIN | IN_EVAL | IN_TASK | IN_EVENT},
     {"image", STMT_IMAGE, parse_picture, IN_EVAL | IN_TASK | IN_EVENT},
     {"gif", STMT_GIF, parse_picture, IN_EVAL | IN_TASK | IN_EVENT},
     {"plot", STMT_PLOT, parse_picture, IN_EVAL | IN_TASK | IN_EVENT},

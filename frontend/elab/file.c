@@ -427,7 +427,7 @@ static Scope *file_scope(Elab *E, Scope *parent) {
 static void check_whole(Elab *E) {
   bool trains = false;
   for (uint32_t k = 0; k < E->m->task.n; k++) trains |= E->m->task.at[k].kind == TASK_TRAIN;
-  if (!trains || E->o->n_tasks) return;
+  if (!trains || E->o->n_tasks || E->sink->n_errors) return;
   for (CellId c = 0; c < E->m->cell.n; c++) {
     const Cell *cell = &E->m->cell.at[c];
     const Instance *owner = E->info.at[c].owner;

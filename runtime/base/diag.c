@@ -132,6 +132,12 @@ static uint32_t edit_distance(const char *a, uint32_t na, const char *b, uint32_
   return row[na % 3][nb];
 }
 
+/* Among candidates equally near: one that the word begins, one that begins alike, one of the same length. */
+static int likeness(const char *word, const char *candidate) {
+  size_t n = strlen(word);
+  return 4 * !strncmp(word, candidate, n) + 2 * (*candidate == *word) + (strlen(candidate) == n);
+}
+
 const char *diag_nearest(const char *word, const char *const *candidate, uint32_t n) {
   size_t length = strlen(word);
   if (length > 63) return NULL;
@@ -141,7 +147,9 @@ const char *diag_nearest(const char *word, const char *const *candidate, uint32_
     size_t m = candidate[i] ? strlen(candidate[i]) : 64;
     if (m > 63 || m > length + best_distance || length > m + best_distance) continue;
     uint32_t d = edit_distance(word, (uint32_t)length, candidate[i], (uint32_t)m);
-    if (d >= length || d > best_distance || (d == best_distance && best)) continue;
+    if (d >= length || d > best_distance ||
+        (d == best_distance && best && likeness(word, candidate[i]) <= likeness(word, best)))
+      continue;
     best = candidate[i];
     best_distance = d;
   }

@@ -1,5 +1,6 @@
-/* Broken model files and their messages: tests/golden/wrong/NAME.sep gets exactly NAME.txt.
+/* Broken model files and what `seppo check` says of them: tests/golden/wrong/NAME.sep gets exactly NAME.txt.
  * SEPPO_UPDATE_GOLDEN=1 build/test_wrong writes the .txt files anew: read the difference before committing it. */
+#include "frontend/elab.h"
 #include "frontend/parser.h"
 #include <glob.h>
 #include <setjmp.h>
@@ -31,6 +32,8 @@ static char *messages(const char *name, const char *text) {
   SourceMap sources = {0};
   DiagSink sink = {0};
   Ast *ast = parse_source(&sources, source_add(&sources, name, text, strlen(text), false), &sink);
+  Elaborated e = {0};
+  if (!sink.n_errors && elaborate(&sources, ast, &(ElabOptions){0}, &e, &sink)) elaborated_free(&e);
   char *out = NULL;
   size_t n = 0;
   FILE *f = open_memstream(&out, &n);
