@@ -1,6 +1,7 @@
 #include "tests/support/graph_trial.h"
 #include "ir/passes.h"
 #include "tests/support/graph_compare.h"
+#include "tests/support/program_run.h"
 #include <math.h>
 #include <string.h>
 
@@ -15,20 +16,34 @@ static bool run_passes(GraphTrial *t, Module *m, const char *names) {
 
 /* The reference side of the trial. */
 static ReferenceStatus reference(GraphTrial *t, Module *m, GraphReference *ref) {
-  bool f32 = t->graph.dtype == DT_F32;
-  ReferenceStatus status = graph_reference(m, &m->task.at[0].step, t->graph.seed, f32 ? 0x1p-24 : 0x1p-52, f32, ref);
+  double noise = t->graph.dtype == DT_F32 ? 0x1p-24 : 0x1p-52;
+  ReferenceStatus status = graph_reference(m, &m->task.at[0].step, t->graph.seed, noise, true, ref);
   t->discarded = status == REFERENCE_DISCARDED;
   if (status == REFERENCE_FAILED) snprintf(t->what, sizeof t->what, "the evaluator failed");
   return status;
 }
 
-static bool same_values(GraphTrial *t, const Module *m, GraphReference *ref, const Module *other) {
-  Value *out = arena_array(&ref->mem, Value, ref->n + 1);
-  EvalOptions o = {.round_f32 = t->graph.dtype == DT_F32};
-  if (!eval_region(other, other->task.at[0].step.region, ref->in, out, &o, &ref->mem)) {
-    snprintf(t->what, sizeof t->what, "after %s the evaluator failed", t->passes);
+static bool evaluate_side(GraphTrial *t, Module *m, const Value *in, Value *out, Arena *mem) {
+  static const KTarget targets[] = {{64, 14}, {32, 6}, {16, 4}};
+  const Graph *g = &m->task.at[0].step;
+  int32_t status = RUN_OK;
+  switch (t->side) {
+  case ON_EVALUATOR: {
+    EvalOptions o = {.round_f32 = true};
+    if (eval_region(m, g->region, in, out, &o, mem)) return true;
+    snprintf(t->what, sizeof t->what, "after the passes the evaluator failed");
     return false;
   }
+  case ON_KERNELS: status = program_interpret(m, g, in, out, targets[t->graph.seed % 3], t->no_fusion, mem); break;
+  case ON_MACHINE: status = program_execute(m, g, in, out, t->no_fusion, t->threads, mem); break;
+  }
+  if (status != RUN_OK) snprintf(t->what, sizeof t->what, "the program ended with status %d", status);
+  return status == RUN_OK;
+}
+
+static bool same_values(GraphTrial *t, const Module *m, GraphReference *ref, Module *other) {
+  Value *out = arena_array(&ref->mem, Value, ref->n + 1);
+  if (!evaluate_side(t, other, ref->in, out, &ref->mem)) return false;
   return graph_first_difference(m, ref, out, t->what, sizeof t->what) < 0;
 }
 
@@ -136,7 +151,9 @@ void graph_trial_report(GraphTrial *t, FILE *out) {
   StrBuf text = {0};
   ir_print(small, IR_NONE, &text);
   fails(small, t); /* for the message */
-  fprintf(out, "seed %llu, %s: %s\n%s\n", (unsigned long long)t->graph.seed, t->passes ? t->passes : "differences",
+  static const char *const side[] = {"evaluator", "kernels", "machine"};
+  fprintf(out, "seed %llu, %s, %s%s, %u threads: %s\n%s\n", (unsigned long long)t->graph.seed,
+          t->passes ? t->passes : "differences", side[t->side], t->no_fusion ? " without fusion" : "", t->threads,
           t->what, text.s);
   sb_free(&text);
   ir_module_free(small);

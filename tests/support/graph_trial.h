@@ -5,13 +5,19 @@
 #include "tests/support/random_graph.h"
 #include <stdio.h>
 
+/* What computes the side under test. */
+typedef enum { ON_EVALUATOR, ON_KERNELS, ON_MACHINE } GraphSide;
+
 typedef struct GraphTrial {
   RandomGraphOptions graph;
   /* NULL: the gradients of the graph (which has none itself) are compared with differences, in f64, up to `order`. */
   const char *passes; /* on the side under test; the other is only differentiated */
   uint32_t order;
-  bool discarded; /* the graph decides nothing: its values hang on rounding */
-  char what[300]; /* how the sides differ */
+  GraphSide side;
+  bool no_fusion;   /* kernels and machine: one kernel a node */
+  uint32_t threads; /* machine */
+  bool discarded;   /* the graph decides nothing: its values hang on rounding */
+  char what[300];   /* how the sides differ */
 } GraphTrial;
 
 /* Makes the graph and compares; true when the sides agree or the sample was discarded. */
