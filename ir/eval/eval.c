@@ -2,6 +2,7 @@
 #include "ir/build.h"
 #include "ir/eval/rules.h"
 #include "runtime/random.h"
+#include <math.h>
 #include <stdlib.h>
 
 /* ---------------------------------------------------------------- values */
@@ -137,12 +138,57 @@ static bool moves_only(Op op) {
   }
 }
 
-static void perturb(Run *r, const Value *v) {
-  int64_t n = ir_elements(ir_type_get(r->m, v->type));
-  for (int64_t i = 0; i < n; i++) {
-    double u = 2 * random_uniform64(r->o->noise_seed, 0, r->noise_count++) - 1;
-    v->f[i] *= 1 + r->o->noise * u;
+/* How many terms the op adds up into one element (about as many steps for a solver); 1 for ops that do not. They round
+ * on the way, relative to the terms and not to the result. */
+static double terms_of(const Run *r, const Node *n, const Attr *a, const Value *in) {
+  const Type *x = n->n_in ? ir_type_get(r->m, in[0].type) : NULL, *w = n->n_in > 1 ? ir_type_get(r->m, in[1].type) : x;
+  double terms = 1;
+  switch (n->op) {
+  case OP_reduce_sum:
+    for (uint32_t i = 0; i < a->axes.n; i++) terms *= (double)x->dim[a->axes.v[i]];
+    return terms;
+  case OP_dot_general:
+    for (uint32_t i = 0; i < a->contract_a.n; i++) terms *= (double)x->dim[a->contract_a.v[i]];
+    return terms;
+  case OP_conv_general:
+    for (uint32_t i = 2; i < w->rank; i++) terms *= (double)w->dim[i];
+    return terms;
+  case OP_cumsum: return (double)x->dim[a->axis];
+  case OP_scatter_add: return (double)ir_elements(w);
+  case OP_window_sum:
+  case OP_window_place:
+    for (uint32_t i = 0; i < a->n_window; i++) terms *= (double)a->window[i].size;
+    return terms;
+  default: return op_table[n->op].flags & OPF_LAPACK ? (double)x->dim[x->rank - 1] : 1;
   }
+}
+
+static double noise(Run *r) { return r->o->noise * (2 * random_uniform64(r->o->noise_seed, 0, r->noise_count++) - 1); }
+
+static void perturb(Run *r, const Value *v, double size) {
+  int64_t n = ir_elements(ir_type_get(r->m, v->type));
+  for (int64_t i = 0; i < n; i++) v->f[i] *= 1 + size * noise(r);
+}
+
+/* A normal draw is a length times a cosine, which is exact to a part of one and not of itself. */
+static void perturb_normal(Run *r, const Value *v) {
+  int64_t n = ir_elements(ir_type_get(r->m, v->type));
+  for (int64_t i = 0; i < n; i++) v->f[i] += 4 * noise(r);
+}
+
+/* Operands with every element perturbed: the errors of n equal terms may add up like n, not only like its root. */
+static const Value *perturbed(Run *r, const Value *in, uint32_t n, double terms, Arena *mem) {
+  double size = fmax(1, terms / 3);
+  Value *copy = arena_array(mem, Value, n + 1);
+  for (uint32_t k = 0; k < n; k++) {
+    const Type *t = ir_type_get(r->m, in[k].type);
+    copy[k] = in[k];
+    if (t->n_tuple || !ir_is_float((DType)t->dtype)) continue;
+    copy[k] = value_new(r->m, in[k].type, mem);
+    copy_value(r->m, &copy[k], &in[k]);
+    perturb(r, &copy[k], size);
+  }
+  return copy;
 }
 
 /* Rounds and perturbs a fresh result as the options ask. */
@@ -150,7 +196,7 @@ static void finish(Run *r, Op op, const Value *v) {
   const Type *t = ir_type_get(r->m, v->type);
   for (uint32_t k = 0; k < t->n_tuple; k++) finish(r, op, &v->tuple[k]);
   if (t->n_tuple || !ir_is_float((DType)t->dtype)) return;
-  if (r->o->noise != 0 && !moves_only(op)) perturb(r, v);
+  if (r->o->noise != 0 && !moves_only(op)) perturb(r, v, 1);
   if (r->o->round_f32 && t->dtype == DT_F32)
     for (int64_t i = 0, n = ir_elements(t); i < n; i++) v->f[i] = (float)v->f[i];
 }
@@ -219,8 +265,11 @@ static bool run_node(Run *r, const Node *n, const Value *in, Value *out, Arena *
   if (n->op == OP_scan) return run_scan(r, n, attr, in, out, mem);
   if (n->op == OP_while) return run_while(r, n, attr, in, out, mem);
   if (!op_table[n->op].eval) return false; /* grad: only what has been differentiated can be evaluated */
+  double terms = r->o->noise != 0 ? terms_of(r, n, attr, in) : 1;
+  if (terms > 1) in = perturbed(r, in, n->n_in, terms, mem);
   EvalCall c = {.m = r->m, .mem = mem, .node = n, .attr = attr, .in = in, .out = out};
   op_table[n->op].eval(&c);
+  if (r->o->noise != 0 && n->op == OP_random && attr->dist == DIST_NORMAL) perturb_normal(r, out);
   return !c.index_error;
 }
 
