@@ -1,25 +1,15 @@
 #include "driver/picture.h"
+#include "driver/graphviz/graphviz.h"
+#include "runtime/module.h"
 #include <errno.h>
-#include <graphviz/gvc.h>
 #include <string.h>
 
 bool svg_from_dot(const char *dot, StrBuf *svg, DiagSink *sink) {
-  GVC_t *gvc = gvContext();
-  Agraph_t *g = agmemread(dot);
-  char *text = NULL;
-  unsigned length = 0;
-  bool ok = g && !gvLayout(gvc, g, "dot") && !gvRenderData(gvc, g, "svg", &text, &length);
-  if (ok)
-    sb_write(svg, text, length);
-  else
-    diag_error(sink, "E0608", SPAN_NONE, "Graphviz could not draw the graph");
-  if (text) gvFreeRenderData(text);
-  if (g) {
-    gvFreeLayout(gvc, g);
-    agclose(g);
-  }
-  gvFreeContext(gvc);
-  return ok;
+  char why[256];
+  const GraphvizModule *m = module_symbol("libseppo_graphviz.so", "seppo_graphviz_module", why, sizeof why);
+  if (m && m->svg_from_dot(dot, svg)) return true;
+  diag_error(sink, "E0608", SPAN_NONE, "Graphviz could not draw the graph%s%s", m ? "" : ": ", m ? "" : why);
+  return false;
 }
 
 int write_text(const char *path, const char *text, size_t length) {

@@ -47,7 +47,8 @@ void rundir_close(RunDir *r);
 void json_print(const json_t *value, uint32_t indent, StrBuf *out);
 /* The fewest significant digits that read back to v; "nan", "inf", "-inf". At most 32 bytes with the NUL. */
 void number_print(double v, char out[32]);
-/* Writes a small file whole: temporary file, fsync, rename. False with errno set. */
+/* Writes a small file whole: temporary file, rename. Not synced to the disk: a run does not wait tens of milliseconds
+ * for its notes (checkpoints are, runtime/checkpoint.h). False with errno set. */
 bool file_write_whole(const char *path, const void *bytes, size_t n);
 
 #endif

@@ -1,11 +1,7 @@
 /* Opens the drawing module on first use and turns its messages into diagnostics. */
-#define _GNU_SOURCE /* readlink */
-#include "runtime/base/strbuf.h"
+#include "runtime/module.h"
 #include "runtime/picture.h"
-#include <dlfcn.h>
 #include <pthread.h>
-#include <string.h>
-#include <unistd.h>
 
 /* Opened once for the whole process: a library is process-wide whatever we do. */
 static struct {
@@ -14,23 +10,8 @@ static struct {
   char why[256];
 } opened = {.once = PTHREAD_ONCE_INIT};
 
-/* Beside the program, else where the system looks. */
 static void open_module(void) {
-  static const char name[] = "libseppo_picture.so";
-  char path[4096];
-  ssize_t n = readlink("/proc/self/exe", path, sizeof path - sizeof name - 1);
-  void *handle = NULL;
-  if (n > 0) {
-    path[n] = 0;
-    char *slash = strrchr(path, '/');
-    strcpy(slash ? slash + 1 : path, name);
-    handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  }
-  if (!handle) handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-  if (handle) opened.module = dlsym(handle, "seppo_picture_module");
-  if (opened.module) return;
-  const char *why = dlerror();
-  strncpy(opened.why, why ? why : "no table in it", sizeof opened.why - 1);
+  opened.module = module_symbol("libseppo_picture.so", "seppo_picture_module", opened.why, sizeof opened.why);
 }
 
 static const PictureModule *module(void) {

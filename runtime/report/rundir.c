@@ -208,7 +208,7 @@ bool file_write_whole(const char *path, const void *bytes, size_t n) {
   FILE *f = fd >= 0 ? fdopen(fd, "wb") : NULL;
   mode_t mask = umask(0);
   umask(mask);
-  bool ok = f && fwrite(bytes, 1, n, f) == n && fflush(f) == 0 && fchmod(fd, 0666 & ~mask) == 0 && fsync(fd) == 0;
+  bool ok = f && fwrite(bytes, 1, n, f) == n && fflush(f) == 0 && fchmod(fd, 0666 & ~mask) == 0;
   if (f && fclose(f) != 0) ok = false;
   ok = ok && rename(temporary.s, path) == 0;
   int keep = errno;

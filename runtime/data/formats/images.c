@@ -1,6 +1,6 @@
 /* A folder of PNG pictures of one size: FOLDER/{train,test}/CLASS/x.png, FOLDER/CLASS/x.png or FOLDER/x.png. Classes
  * are numbered by name. Pictures are decoded once (libpng) and kept in the cache. */
-#include "runtime/data/internal.h"
+#include "runtime/data/formats.h"
 #include <dirent.h>
 #include <png.h>
 #include <stdlib.h>
@@ -187,7 +187,7 @@ static bool add_all(DataCall *c, const DataOptions *o, const char *path, const F
   return source_shape(c, o, "x") && source_scale(c, o, "x", unit);
 }
 
-bool images_open(DataCall *c, const DataOptions *o) {
+bool format_images(DataCall *c, const DataOptions *o) {
   const char *path = file_find(c, option_string(o, NULL, NULL));
   if (!path) return false;
   if (!folder_exists(path)) return data_missing(c, "`%s` is not a folder", path);

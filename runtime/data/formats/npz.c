@@ -1,4 +1,5 @@
 /* NPZ archives: a ZIP file of NPY arrays, stored or deflated, through libzip. */
+#include "runtime/data/formats.h"
 #include "runtime/data/npy.h"
 #include <stdlib.h>
 #include <string.h>
@@ -147,7 +148,7 @@ static bool check_wanted(DataCall *c, const DataOptions *o, zip_t *z, const char
   return true;
 }
 
-bool npz_open(DataCall *c, const DataOptions *o) {
+bool format_npz(DataCall *c, const DataOptions *o) {
   const char *path = file_find(c, option_string(o, NULL, NULL));
   FileView v;
   if (!path || !file_view(c, path, &v)) return false;
