@@ -146,7 +146,7 @@ void kern_forget(Kern *k) {
 
 /* ---------------------------------------------------------------- buffers and literals of a kernel */
 
-static bool same_store(const Store *a, const Store *c) {
+bool same_store(const Store *a, const Store *c) {
   if (a->space != c->space || a->index != c->index || a->offset != c->offset || a->n_terms != c->n_terms) return false;
   for (uint32_t i = 0; i < a->n_terms; i++)
     if (a->term[i].loop != c->term[i].loop || a->term[i].parity != c->term[i].parity ||

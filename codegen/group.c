@@ -79,6 +79,10 @@ static Class find_class(const RegionPlan *r, NodeId n) {
   return flags & OPF_ELEMENTWISE ? CL_MAP : CL_OPAQUE;
 }
 
+bool is_update(Op op) {
+  return op == OP_scatter_add || op == OP_scatter_set || op == OP_dynamic_add || op == OP_dynamic_put;
+}
+
 Class node_class(const RegionPlan *r, NodeId n) { return (Class)r->cls[n]; }
 
 /* ---------------------------------------------------------------- spaces */
@@ -183,7 +187,7 @@ static void add_member(RegionPlan *r, uint32_t g, NodeId n, bool output) {
   r->group[n] = g;
   vec_push(&group->member, n);
   if (output) vec_push(&group->output, n);
-  group->ops++;
+  group->ops += op_is_expensive(rp_node(r, n)->op) ? 6 : 1; /* by the code they become */
 }
 
 /* The group that n might join: the one of smallest root among its users. */
@@ -394,6 +398,18 @@ static void walk_operand(Walk *w, NodeId x, uint8_t path) {
   for (uint32_t i = 0; i < rp_node(r, x)->n_in; i++) walk_operand(w, rp_in(r, x)[i], operand_path(r, x, i, w->g, path));
 }
 
+/* The first operand of an update, and the first value of a carry that ends where it began, may be overwritten. */
+static bool starts_in_place(const RegionPlan *r, const Group *g, NodeId n, uint32_t operand) {
+  if (is_update(rp_node(r, n)->op)) return operand == 0;
+  if (g->kind != GK_LOOP || operand >= rp_attr(r, n)->n_carry) return false;
+  for (uint32_t i = 0; i < g->output.n; i++) {
+    NodeId p = g->output.at[i];
+    uint32_t dest = r->claimed_by[p];
+    if (rp_attr(r, p)->index == operand && dest != UINT32_MAX && r->dest[dest].in == rp_in(r, n)[operand]) return true;
+  }
+  return false;
+}
+
 void group_reads(RegionPlan *r, uint32_t g, void (*f)(void *user, NodeId value, bool same), void *user) {
   Walk w = {r, g, f, user};
   const Group *group = &r->groups.at[g];
@@ -406,6 +422,7 @@ void group_reads(RegionPlan *r, uint32_t g, void (*f)(void *user, NodeId value, 
     uint8_t at = is_output ? PATH_A : r->path[n];
     for (uint32_t i = 0; i < node->n_in; i++) {
       uint8_t path = c == CL_MAP || c == CL_INLINE ? operand_path(r, n, i, g, at) : PATH_OTHER;
+      if (starts_in_place(r, group, n, i)) path = PATH_A;
       if (c == CL_REDUCE) path = group->b_space == B_FULL ? PATH_B : PATH_A;
       walk_operand(&w, rp_in(r, n)[i], path);
     }

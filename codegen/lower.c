@@ -85,8 +85,20 @@ static uint32_t intern_kernel(Lower *L, KKernel *k) {
   return L->p->kernel.n - 1;
 }
 
+/* Small kernels become part of the step function, as long as that stays small itself. */
+static bool stays_in_line(Lower *L, const KKernel *k) {
+  enum { INLINE_INSTRUCTIONS = 1500 };
+  for (uint32_t i = 0; i < k->inst.n; i++) {
+    const KInst *inst = &k->inst.at[i];
+    double cost = inst->kind == K_OP ? op_cost(inst->op) : inst->kind == K_RANDOM ? 0.5 : 0;
+    L->n_inline += cost > 0.1 ? 40 : 1;
+  }
+  return L->n_inline <= INLINE_INSTRUCTIONS;
+}
+
 void emit_launch(Lower *L, KKernel *k, const Store *arg, uint32_t n, int64_t tasks, bool in_line) {
   uint32_t index = intern_kernel(L, k);
+  in_line = in_line && stays_in_line(L, L->p->kernel.at[index]);
   emit(L, (PInst){.kind = P_LAUNCH, .index = index, .tasks = tasks, .in_line = in_line}, arg, n);
 }
 
@@ -135,7 +147,7 @@ void kern_launch(Kern *k, int64_t tasks, const char *what, NodeId named_after) {
 /* Flat copy of a value. */
 static void emit_copy(Lower *L, const Type *t, const Store *from, const Store *to) {
   int64_t n = ir_elements(t);
-  if (n == 0) return;
+  if (n == 0 || same_store(from, to)) return;
   KBuilder b = kb_new();
   KBuf in = {.dtype = t->dtype, .access = KA_READ, .unaligned = from->unaligned, .arg = 0, .elems = n};
   KBuf out = {.dtype = t->dtype, .access = KA_WRITE, .unaligned = to->unaligned, .arg = 1, .elems = n};
@@ -361,6 +373,8 @@ static RegionPlan *plan_new(Lower *L, RegionId region, Dest *dest) {
   r->evals = arena_array(&L->mem, int64_t, n + 1), r->store = arena_array(&L->mem, Store, n + 1);
   r->claimed_by = arena_array(&L->mem, uint32_t, n + 1);
   memset(r->claimed_by, 0xff, sizeof(uint32_t) * (n + 1));
+  r->is_result = arena_array(&L->mem, bool, n + 1);
+  for (uint32_t i = 0; i < g->result.n; i++) r->is_result[g->result.at[i]] = true;
   for (NodeId i = 0; i < n; i++)
     for (uint32_t a = 0; a < rp_node(r, i)->n_in; a++) r->n_uses[rp_in(r, i)[a]]++;
   return r;

@@ -95,6 +95,7 @@ typedef struct RegionPlan {
   uint8_t *path;        /* per node: path of its uses inside the group `user` */
   uint32_t *user;       /* per node: the group of smallest root that uses it, or GROUP_NONE */
   bool *many;           /* per node: other groups use it too */
+  bool *is_result;      /* per node */
   bool *live;           /* per node: some result needs it */
   uint32_t *n_uses;     /* per node: operand places that name it */
   int64_t *evals;       /* per node: elements its users ask for */
@@ -112,6 +113,7 @@ struct Lower {
   KProgram *p;
   KTarget target;
   bool no_fusion;
+  uint32_t n_inline; /* instructions of kernels in line so far */
   Arena mem;
   Vec(VBuf) vbuf;
   uint32_t loop; /* innermost open P_LOOP, K_NONE at the top */
@@ -144,6 +146,9 @@ typedef enum {
   CL_LOOP
 } Class;
 Class node_class(const RegionPlan *r, NodeId n);
+/* Writes into its first operand: scatters, dynamic updates. */
+bool is_update(Op op);
+bool same_store(const Store *a, const Store *b);
 
 /* Requires dest[] and store[] of parameters. Ensures groups, group[], outputs. */
 void group_region(RegionPlan *r);

@@ -22,14 +22,15 @@ static void close_n(Kern *k, uint32_t n) {
 
 static Ix position(Kern *k, const Type *t, const Ix *idx) { return expr_linearise(&k->b, t->rank, t->dim, idx); }
 
-/* out = x, everywhere. */
-static void copy_whole(Kern *k, NodeId x, uint32_t out) {
+/* out = x, everywhere; nothing when it is there already. */
+static void copy_whole(Kern *k, NodeId x, NodeId n, uint32_t out) {
+  if (k->r->group[x] != GROUP_INLINE && same_store(&k->r->store[x], &k->r->store[n])) return;
   const Type *t = rp_type(k->r, x);
   Ix idx[IR_MAX_RANK];
-  uint32_t n = open_all(k, t, idx, true);
+  uint32_t loops = open_all(k, t, idx, true);
   Ix at = position(k, t, idx);
   kb_store(&k->b, out, &at, node_value(k, x, idx, K_NONE), K_NONE);
-  close_n(k, n);
+  close_n(k, loops);
 }
 
 static void done(Kern *k, const char *what, NodeId n, double elements) {
@@ -132,7 +133,6 @@ static void put(Kern *k, uint32_t out, const Ix *at, KVal u, bool add, DType d) 
   kb_store(&k->b, out, at, u, K_NONE);
 }
 
-/* An accumulator that only this node reads and that lives in a temporary is updated where it is. */
 static void nest_scatter(RegionPlan *r, uint32_t g, NodeId n) {
   const NodeId *in = rp_in(r, n);
   const Attr *a = rp_attr(r, n);
@@ -141,7 +141,7 @@ static void nest_scatter(RegionPlan *r, uint32_t g, NodeId n) {
   Kern k = kern_new(r, g);
   uint32_t out = kern_buf(&k, &r->store[n], t->dtype, ir_elements(t), true);
   kern_buf(&k, &r->store[n], t->dtype, ir_elements(t), false);
-  copy_whole(&k, in[0], out);
+  copy_whole(&k, in[0], n, out);
   if (ir_elements(u) > 0) {
     Ix at_u[IR_MAX_RANK], at_i[IR_MAX_RANK], to[IR_MAX_RANK];
     uint32_t loops = open_all(&k, u, at_u, axis + n_i < u->rank);
@@ -163,7 +163,7 @@ static void nest_dynamic_update(RegionPlan *r, uint32_t g, NodeId n) {
   Kern k = kern_new(r, g);
   uint32_t out = kern_buf(&k, &r->store[n], t->dtype, ir_elements(t), true);
   kern_buf(&k, &r->store[n], t->dtype, ir_elements(t), false);
-  copy_whole(&k, in[0], out);
+  copy_whole(&k, in[0], n, out);
   if (ir_elements(u) > 0) {
     Ix start[IR_MAX_RANK], at_u[IR_MAX_RANK], to[IR_MAX_RANK];
     for (uint32_t i = 0; i < t->rank; i++)

@@ -175,7 +175,7 @@ static void verify(Lower *L) {
 }
 
 void plan_temps(Lower *L) {
-  enum { FEW = 2000 };
+  enum { FEW = 500 };
   find_ranges(L);
   for (uint32_t v = 0; v < L->vbuf.n; v++)
     if (L->vbuf.at[v].first == UINT32_MAX) L->vbuf.at[v].first = L->vbuf.at[v].last = 0;

@@ -1,13 +1,17 @@
 /* The exported step function: launches, loops and checks of a KProgram, run n times.
  *
  * Addresses that do not depend on the step are computed once, at entry; each launch has its own argument array there,
- * and only what changes (slices of a loop, the rows of the batch) is stored again before the call.
+ * and only what changes (slices of a loop, the rows of the batch) is stored again before the call. LLVM's time grows
+ * faster than the length of a function, so a long program is cut into internal functions of some launches each, which
+ * compute their addresses themselves.
  */
 #include "codegen/llvm/emit.h"
 #include "runtime/context.h"
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { CUT_FROM = 192, PART = 48 };
 
 typedef struct StepLoop {
   uint32_t inst; /* its P_LOOP */
@@ -27,6 +31,8 @@ typedef struct StepEmit {
   StepLoop *loop; /* by instruction */
   uint32_t *open; /* stack of open loops */
   uint32_t n_open;
+  bool cut; /* into functions of PART instructions */
+  uint32_t n_parts;
   LLVMBasicBlockRef leave; /* returns `result` */
   Val result;              /* phi there */
 } StepEmit;
@@ -50,8 +56,8 @@ static Val space_base(StepEmit *s, uint32_t n) {
   case PS_CELLS: return s->cells;
   case PS_TEMPS: return s->temps;
   case PS_CONSTS: return s->consts;
-  case PS_FIELD:
-  case PS_VALUE: return s->base[n];
+  case PS_FIELD: return s->base[n] ? s->base[n] : indexed(s, offsetof(Context, field), r->index);
+  case PS_VALUE: return s->base[n] ? s->base[n] : indexed(s, offsetof(Context, value), r->index);
   case PS_ROWS: return s->rows;
   case PS_CONTEXT: return s->context;
   }
@@ -101,7 +107,7 @@ static void emit_launch(StepEmit *s, uint32_t n) {
   }
   Val array = s->arguments[n], f = emit_declare(e, s->u->kernel_symbol[i->index], emit_kernel_type(e));
   for (uint32_t a = 0; a < i->n; a++)
-    if (!is_fixed(&s->p->ref.at[i->first + a])) store_argument(s, array, a, ref_address(s, i->first + a));
+    if (s->cut || !is_fixed(&s->p->ref.at[i->first + a])) store_argument(s, array, a, ref_address(s, i->first + a));
   if (i->tasks == 1) {
     LLVMBuildCall2(s->b, emit_kernel_type(e), f, (Val[]){s->context, array, emit_i64(e, 0)}, 3, "");
     return;
@@ -197,29 +203,126 @@ static void emit_instruction(StepEmit *s, uint32_t n) {
 static Val constants_address(StepEmit *s) {
   char name[256];
   snprintf(name, sizeof name, "%s.consts", s->p->name);
-  Val at = LLVMAddGlobal(s->e->module, s->e->ptr, name);
-  LLVMSetInitializer(at, LLVMConstNull(s->e->ptr));
-  LLVMSetVisibility(at, LLVMHiddenVisibility);
+  Val at = LLVMGetNamedGlobal(s->e->module, name);
+  if (!at) {
+    at = LLVMAddGlobal(s->e->module, s->e->ptr, name);
+    LLVMSetInitializer(at, LLVMConstNull(s->e->ptr));
+    LLVMSetVisibility(at, LLVMHiddenVisibility);
+  }
   return LLVMBuildLoad2(s->b, s->e->ptr, at, "");
 }
 
-/* Everything that is the same in every step. */
-static void emit_entry(StepEmit *s) {
-  Emit *e = s->e;
-  s->cells = load_field(s, e->ptr, offsetof(Context, cells));
-  s->temps = load_field(s, e->ptr, offsetof(Context, temps));
+static void emit_bases(StepEmit *s) {
+  s->cells = load_field(s, s->e->ptr, offsetof(Context, cells));
+  s->temps = load_field(s, s->e->ptr, offsetof(Context, temps));
   s->consts = constants_address(s);
-  for (uint32_t n = 0; n < s->p->ref.n; n++) {
-    const PRef *r = &s->p->ref.at[n];
-    if (r->space == PS_FIELD) s->base[n] = indexed(s, offsetof(Context, field), r->index);
-    if (r->space == PS_VALUE) s->base[n] = indexed(s, offsetof(Context, value), r->index);
-  }
+}
+
+/* First of the batch's row numbers. */
+static void emit_rows(StepEmit *s) {
+  if (!s->p->rows) return;
+  Val position = load_field(s, s->e->i64, offsetof(Context, position));
+  Val order = load_field(s, s->e->ptr, offsetof(Context, order));
+  s->rows = emit_byte_address(s->e, order, LLVMBuildMul(s->b, position, emit_i64(s->e, sizeof(int32_t)), ""));
+}
+
+static bool is_call(const PInst *i) { return i->kind == P_LAUNCH && !(i->in_line && i->tasks == 1); }
+
+/* The argument array of every launch, and in it what is the same in every step. Addresses are made where they are
+ * stored: many values alive at once would cost LLVM more than the code. */
+static void emit_arguments(StepEmit *s) {
+  Emit *e = s->e;
   for (uint32_t n = 0; n < s->p->inst.n; n++) {
     const PInst *i = &s->p->inst.at[n];
-    if (i->kind != P_LAUNCH || (i->in_line && i->tasks == 1)) continue;
-    s->arguments[n] = LLVMBuildAlloca(s->b, LLVMArrayType2(e->ptr, i->n), "args");
-    for (uint32_t a = 0; a < i->n; a++)
-      if (is_fixed(&s->p->ref.at[i->first + a])) store_argument(s, s->arguments[n], a, ref_address(s, i->first + a));
+    bool call = is_call(i);
+    if (call) s->arguments[n] = LLVMBuildAlloca(s->b, LLVMArrayType2(e->ptr, i->n), "args");
+    for (uint32_t a = 0; a < i->n; a++) {
+      const PRef *r = &s->p->ref.at[i->first + a];
+      if (r->space == PS_FIELD) s->base[i->first + a] = indexed(s, offsetof(Context, field), r->index);
+      if (r->space == PS_VALUE) s->base[i->first + a] = indexed(s, offsetof(Context, value), r->index);
+      if (call && is_fixed(r)) store_argument(s, s->arguments[n], a, ref_address(s, i->first + a));
+    }
+  }
+}
+
+/* One array serves all launches of a part, one after the other. */
+static void emit_shared_array(StepEmit *s, uint32_t begin, uint32_t end) {
+  uint32_t most = 1;
+  for (uint32_t n = begin; n < end; n++)
+    if (is_call(&s->p->inst.at[n]) && s->p->inst.at[n].n > most) most = s->p->inst.at[n].n;
+  Val array = LLVMBuildAlloca(s->b, LLVMArrayType2(s->e->ptr, most), "args");
+  for (uint32_t n = begin; n < end; n++) s->arguments[n] = array;
+}
+
+/* ---------------------------------------------------------------- long programs */
+
+/* Opens a part's function (context, trips of the open loops): the builder and everything of `s` that belongs to a
+ * function now belong to it. */
+static Val open_part(StepEmit *s, LLVMTypeRef type) {
+  Emit *e = s->e;
+  char name[300];
+  snprintf(name, sizeof name, "%s.part%u", s->p->name, s->n_parts++);
+  Val f = emit_function(e, name, type, false);
+  s->context = LLVMGetParam(f, 0);
+  for (uint32_t l = 0; l < s->n_open; l++) {
+    StepLoop *loop = &s->loop[s->open[l]];
+    const PInst *i = &s->p->inst.at[loop->inst];
+    loop->trip = LLVMGetParam(f, l + 1);
+    loop->iv = i->reverse ? LLVMBuildSub(s->b, emit_i64(e, i->count - 1), loop->trip, "") : loop->trip;
+  }
+  emit_bases(s);
+  emit_rows(s);
+  LLVMBasicBlockRef entry = emit_here(e);
+  s->leave = emit_block(e, "leave");
+  emit_at(e, s->leave);
+  s->result = LLVMBuildPhi(s->b, e->i32, "");
+  LLVMBuildRet(s->b, s->result);
+  emit_at(e, entry);
+  return f;
+}
+
+/* Instructions begin .. end as a function of their own, and its call. */
+static void emit_part(StepEmit *s, uint32_t begin, uint32_t end) {
+  Emit *e = s->e;
+  StepEmit outer = *s;
+  Val function = e->function;
+  LLVMBasicBlockRef here = emit_here(e);
+  LLVMTypeRef *params = calloc(s->n_open + 1, sizeof *params);
+  Val *args = calloc(s->n_open + 1, sizeof *args), *iv = calloc(s->n_open + 1, sizeof *iv);
+  params[0] = e->ptr, args[0] = s->context;
+  for (uint32_t l = 0; l < s->n_open; l++)
+    params[l + 1] = e->i64, args[l + 1] = s->loop[s->open[l]].trip, iv[l] = s->loop[s->open[l]].iv;
+  LLVMTypeRef type = LLVMFunctionType(e->i32, params, s->n_open + 1, false);
+  Val part = open_part(s, type), ok = emit_i32(e, RUN_OK);
+  emit_shared_array(s, begin, end);
+  for (uint32_t i = begin; i < end && !e->error; i++) emit_instruction(s, i);
+  LLVMBasicBlockRef last = emit_here(e);
+  LLVMBuildBr(s->b, s->leave);
+  LLVMAddIncoming(s->result, &ok, &last, 1);
+  outer.n_parts = s->n_parts;
+  *s = outer;
+  for (uint32_t l = 0; l < s->n_open; l++) s->loop[s->open[l]].trip = args[l + 1], s->loop[s->open[l]].iv = iv[l];
+  e->function = function;
+  emit_at(e, here);
+  Val status = LLVMBuildCall2(s->b, type, part, args, s->n_open + 1, "");
+  leave_when(s, LLVMBuildICmp(s->b, LLVMIntNE, status, ok, ""), status);
+  free(params), free(args), free(iv);
+}
+
+static bool stays_outside(const PInst *i) {
+  return i->kind != P_LAUNCH && i->kind != P_CHECK_FINITE && i->kind != P_SET_IV;
+}
+
+static void emit_instructions(StepEmit *s) {
+  const KProgram *p = s->p;
+  for (uint32_t i = 0; i < p->inst.n && !s->e->error;) {
+    uint32_t end = i;
+    while (s->cut && end < p->inst.n && end - i < PART && !stays_outside(&p->inst.at[end])) end++;
+    if (end > i)
+      emit_part(s, i, end);
+    else
+      emit_instruction(s, end++);
+    i = end;
   }
 }
 
@@ -260,12 +363,8 @@ static void emit_steps(StepEmit *s, Val n) {
   LLVMAddIncoming(s->result, &ok, &entry, 1);
   emit_at(e, step);
   Val count = LLVMBuildPhi(s->b, e->i64, "");
-  if (s->p->rows) {
-    Val position = load_field(s, e->i64, offsetof(Context, position));
-    Val order = load_field(s, e->ptr, offsetof(Context, order));
-    s->rows = emit_byte_address(e, order, LLVMBuildMul(s->b, position, emit_i64(e, sizeof(int32_t)), ""));
-  }
-  for (uint32_t i = 0; i < s->p->inst.n && !e->error; i++) emit_instruction(s, i);
+  emit_rows(s);
+  emit_instructions(s);
   emit_step_end(s);
   Val next = LLVMBuildAdd(s->b, count, emit_i64(e, 1), "");
   LLVMBasicBlockRef latch = emit_here(e);
@@ -284,7 +383,9 @@ void emit_step(Emit *e, const Unit *u) {
   s.arguments = calloc(p->inst.n + 1, sizeof *s.arguments);
   s.loop = calloc(p->inst.n + 1, sizeof *s.loop);
   s.open = calloc(p->inst.n + 1, sizeof *s.open);
-  emit_entry(&s);
+  s.cut = p->inst.n > CUT_FROM;
+  emit_bases(&s);
+  if (!s.cut) emit_arguments(&s);
   emit_steps(&s, LLVMGetParam(f, 1));
   free(s.base);
   free(s.arguments);

@@ -180,6 +180,32 @@ static void order_and_scatter(void **state) {
         "value 0 = %1\nvalue 1 = %2\nvalue 2 = %3\nvalue 3 = %6\nvalue 4 = %7\nvalue 5 = %8\n");
 }
 
+/* An accumulator carried by a loop is written where it is; the cell it ends in is too. */
+static void updates_in_place(void **state) {
+  (void)state;
+  static const char cells[] = "param a : f32[50, 4]\nparam u : f32[20, 2, 4]\n";
+  static const char step[] =
+      "%0 = cell a : f32[50, 4]\n%1 = cell u : f32[20, 2, 4]\n"
+      "%2 = scan %0, %1 {count=20, n_carry=1, n_xs=1, n_consts=0, n_ys=0} : (f32[50, 4]) body {\n"
+      "%0 = param : i64[]\n%1 = param : f32[50, 4]\n%2 = param : f32[2, 4]\n%3 = const 0 : i64[]\n"
+      "%4 = dynamic_add %1, %2, %0, %3 : f32[50, 4]\nreturn %4\n}\n"
+      "%3 = proj %2 {index=0} : f32[50, 4]\n"
+      "%4 = const [1, 0, 1] : i32[3]\n%5 = slice %1 {lo=[0, 0, 0], hi=[3, 1, 4], step=[1, 1, 1]} : f32[3, 1, 4]\n"
+      "%6 = reshape %5 {shape=[3, 4]} : f32[3, 4]\n%7 = scatter_add %3, %4, %6 {axis=0} : f32[50, 4]\n"
+      "%8 = gather %7, %4 {axis=0} : f32[3, 4]\ncell a = %7\nvalue 0 = %8\n";
+  check(cells, step);
+}
+
+/* The update's own operand reads the accumulator: it may not be in place. */
+static void update_from_itself(void **state) {
+  (void)state;
+  check("param a : f32[6, 4]\n",
+        "%0 = cell a : f32[6, 4]\n%1 = const [1, 2, 3] : i32[3]\n%2 = const [0, 1, 2] : i32[3]\n"
+        "%3 = slice %0 {lo=[0, 0], hi=[3, 4], step=[1, 1]} : f32[3, 4]\n%4 = scatter_set %0, %1, %3 {axis=0} : f32[6, "
+        "4]\n"
+        "%5 = scatter_add %4, %2, %3 {axis=0} : f32[6, 4]\ncell a = %5\n");
+}
+
 /* ---------------------------------------------------------------- statuses */
 
 static int32_t status_of(const char *declarations, const char *step, bool machine) {
@@ -228,6 +254,8 @@ int main(void) {
       cmocka_unit_test(softmax_rows),
       cmocka_unit_test(many_parts_and_no_elements),
       cmocka_unit_test(order_and_scatter),
+      cmocka_unit_test(updates_in_place),
+      cmocka_unit_test(update_from_itself),
       cmocka_unit_test(statuses),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
