@@ -24,7 +24,7 @@ static void scan_expr(Scan *s, const Expr *e);
 static void scan_block(Scan *s, const Block *b);
 
 static void add_target(Scan *s, const Expr *e) {
-  if (e->kind == EXPR_NAME && !name_in(s->set, e->name.text)) vec_push(&s->set->name, e->name.text);
+  if (e->kind == EXPR_NAME && !name_in(s->set, e->name.text)) list_push(s->E, &s->set->name, e->name.text);
   if (e->kind == EXPR_LIST || e->kind == EXPR_TUPLE)
     for (uint32_t k = 0; k < e->n; k++) add_target(s, e->item[k]);
 }

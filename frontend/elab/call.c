@@ -268,7 +268,7 @@ Val call_value(Elab *E, Val f, const Args *a, Span span) {
 
 Val call_values(Elab *E, Val f, uint32_t n, const Val *v, Span span) {
   Args a = {.n = n};
-  a.value = arena_memdup(&E->mem, v, n * sizeof *v);
+  a.value = memdup(&E->mem, v, n * sizeof *v);
   a.name = arena_array(&E->mem, const char *, n + 1);
   a.span = arena_array(&E->mem, Span, n + 1);
   for (uint32_t k = 0; k < n; k++) a.span[k] = span;

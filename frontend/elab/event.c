@@ -38,20 +38,18 @@ typedef struct Values {
 static bool add_value(Elab *E, Values *l, Val v, const char *label, Span span) {
   uint32_t k = out_value(E, v, span);
   if (k == IR_NONE) return false;
-  vec_push(&l->value, k);
+  list_push(E, &l->value, k);
   const char *own = label ? own_text(E, label) : NULL;
-  vec_push(&l->label, own);
+  list_push(E, &l->label, own);
   return true;
 }
 
 static void push_action(Elab *E, Action a, Values *l) {
   a.n_values = l->value.n;
-  a.value = arena_memdup(&E->m->mem, l->value.at, l->value.n * sizeof *l->value.at);
-  a.label = arena_memdup(&E->m->mem, l->label.at, l->label.n * sizeof *l->label.at);
+  a.value = memdup(&E->m->mem, l->value.at, l->value.n * sizeof *l->value.at);
+  a.label = memdup(&E->m->mem, l->label.at, l->label.n * sizeof *l->label.at);
   a.loc = E->loc;
   vec_push(&E->task->action, a);
-  vec_free(&l->value);
-  vec_free(&l->label);
 }
 
 /* ---------------------------------------------------------------- log */
@@ -268,7 +266,7 @@ static void picture(Elab *E, const Stmt *s) {
     if (history) { /* names of logged values */
       const char *metric = arg->value->kind == EXPR_NAME ? arg->value->name.text : NULL;
       if (!metric) ok = expr_string(E, arg->value, "a logged name", &metric);
-      if (ok) metric = own_text(E, metric), vec_push(&l.label, metric);
+      if (ok) metric = own_text(E, metric), list_push(E, &l.label, metric);
       continue;
     }
     if (grid && k) break;

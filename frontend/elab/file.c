@@ -470,12 +470,12 @@ static void elab_free(Elab *E) {
 
 static void hand_over(Elab *E, Elaborated *out) {
   out->n_settings = E->setting.n;
-  out->setting = arena_memdup(E->out_mem, E->setting.at, E->setting.n * sizeof *E->setting.at);
+  out->setting = memdup(E->out_mem, E->setting.at, E->setting.n * sizeof *E->setting.at);
   out->n_notes = E->note.n;
   out->note = arena_array(E->out_mem, const char *, E->note.n + 1);
   for (uint32_t k = 0; k < E->note.n; k++) out->note[k] = arena_strdup(E->out_mem, E->note.at[k]);
   out->n_data = E->sources_open.n;
-  out->data = arena_memdup(E->out_mem, E->sources_open.at, E->sources_open.n * sizeof *E->sources_open.at);
+  out->data = memdup(E->out_mem, E->sources_open.at, E->sources_open.n * sizeof *E->sources_open.at);
 }
 
 bool elaborate(SourceMap *sources, const Ast *ast, const ElabOptions *o, Elaborated *out, DiagSink *sink) {

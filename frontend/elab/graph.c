@@ -59,9 +59,9 @@ Graph graph_close(Elab *E, GraphBuild *g) {
   Frame *f = g->root;
   for (uint32_t k = 0; k < f->cell.n; k++)
     if (f->cell.at[k].dirty) graph_output(E, g, OUT_CELL, f->cell.at[k].cell, f->cell.at[k].node);
-  qsort(g->out.at, g->out.n, sizeof *g->out.at, by_kind);
+  if (g->out.n) qsort(g->out.at, g->out.n, sizeof *g->out.at, by_kind);
   Graph out = {.region = f->b.region, .n_in = g->in.n, .n_out = g->out.n};
-  out.in = arena_memdup(&E->m->mem, g->in.at, g->in.n * sizeof *g->in.at);
+  out.in = memdup(&E->m->mem, g->in.at, g->in.n * sizeof *g->in.at);
   out.out = arena_array(&E->m->mem, Binding, g->out.n ? g->out.n : 1);
   for (uint32_t k = 0; k < g->out.n; k++) {
     ir_result(&f->b, g->out.at[k].node);

@@ -41,7 +41,7 @@ static bool gather_cells(Elab *E, Val v, const char *pattern, Span span, Collect
 static Group *group_new(Elab *E, uint32_t n, const CellId *cell) {
   Group *g = arena_new(&E->mem, Group);
   *g = (Group){.n = n, .value = arena_array(&E->mem, Val, n + 1)};
-  g->cell = arena_memdup(&E->mem, cell, (n + 1) * sizeof *cell);
+  g->cell = memdup(&E->mem, cell, (n + 1) * sizeof *cell);
   return g;
 }
 

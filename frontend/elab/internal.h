@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Also of nothing. */
+static inline void *memdup(Arena *a, const void *p, size_t n) { return n ? arena_memdup(a, p, n) : arena_alloc(a, 1); }
+
 typedef struct Elab Elab;
 typedef struct Val Val;
 typedef struct Scope Scope;
@@ -376,6 +379,10 @@ void elab_hint(Elab *E, const char *fmt, ...) __attribute__((format(printf, 2, 3
 void elab_label(Elab *E, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Turns complaints of the type rules into diagnostics; true when there was one. */
 bool elab_ir_errors(Elab *E, Span span);
+/* Appends to a Vec whose memory is the elaborator's arena: never freed alone. */
+void list_grow(Elab *E, void **at, uint32_t *cap, uint32_t n, size_t size);
+#define list_push(E, l, x)                                                                                             \
+  (list_grow((E), (void **)&(l)->at, &(l)->cap, (l)->n, sizeof *(l)->at), (l)->at[(l)->n++] = (x))
 char *elab_text(Elab *E, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool span_in_library(const Elab *E, Span s);
 

@@ -58,7 +58,7 @@ Scope *scope_snapshot(Elab *E, Scope *s) {
   if (s->file || !s->parent) return s;
   Scope *copy = scope_new(E, scope_snapshot(E, s->parent));
   *copy = (Scope){.parent = copy->parent, .n = s->n, .cap = s->cap, .function = s->function, .frame = s->frame};
-  copy->slot = arena_memdup(&E->mem, s->slot, s->cap * sizeof *s->slot);
+  copy->slot = memdup(&E->mem, s->slot, s->cap * sizeof *s->slot);
   return copy;
 }
 

@@ -14,7 +14,7 @@ static void fill_row(Elab *E, Arena *mem, TableRow *row, const Instance *inst) {
         row->n_elements += ir_elements(ir_type_get(E->m, cell->type));
     }
   row->n_params = list.n;
-  row->params = arena_memdup(mem, list.at, list.n * sizeof *list.at);
+  row->params = memdup(mem, list.at, list.n * sizeof *list.at);
   vec_free(&list);
 }
 

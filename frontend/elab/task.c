@@ -180,9 +180,9 @@ Val step_value(Elab *E, const char *name, Val v, Span span) {
 static void finish_task(Elab *E, TaskBuild *t) {
   Arena *mem = &E->m->mem;
   t->task.n_metrics = t->metric.n;
-  t->task.metric = arena_memdup(mem, t->metric.at, t->metric.n * sizeof *t->metric.at);
+  t->task.metric = memdup(mem, t->metric.at, t->metric.n * sizeof *t->metric.at);
   t->task.n_events = t->event.n;
-  t->task.event = arena_memdup(mem, t->event.at, t->event.n * sizeof *t->event.at);
+  t->task.event = memdup(mem, t->event.at, t->event.n * sizeof *t->event.at);
   vec_push(&E->m->task, t->task);
   vec_free(&t->metric);
   vec_free(&t->event);
@@ -284,7 +284,7 @@ void elab_train(Elab *E, const Stmt *s) {
 static void close_once(Elab *E, TaskBuild *t) {
   Event end = {.when = WHEN_END, .n_actions = t->action.n};
   end.graph.region = IR_NONE;
-  end.action = arena_memdup(&E->m->mem, t->action.at, t->action.n * sizeof *t->action.at);
+  end.action = memdup(&E->m->mem, t->action.at, t->action.n * sizeof *t->action.at);
   vec_push(&t->event, end);
   finish_task(E, t);
 }
@@ -376,7 +376,7 @@ static void elab_event(Elab *E, TaskBuild *t, const EventDecl *d, uint32_t numbe
   e.graph = graph_close(E, g);
   if (!e.graph.n_out) e.graph = (Graph){.region = IR_NONE};
   e.n_actions = t->action.n;
-  e.action = arena_memdup(&E->m->mem, t->action.at, t->action.n * sizeof *t->action.at);
+  e.action = memdup(&E->m->mem, t->action.at, t->action.n * sizeof *t->action.at);
   if (ok) vec_push(&t->event, e);
 }
 

@@ -2,6 +2,14 @@
 #include "frontend/elab/internal.h"
 #include <math.h>
 
+void list_grow(Elab *E, void **at, uint32_t *cap, uint32_t n, size_t size) {
+  if (n < *cap) return;
+  *cap = n ? 2 * n : 4;
+  void *wide = arena_alloc(&E->mem, *cap * size);
+  if (n) memcpy(wide, *at, n * size);
+  *at = wide;
+}
+
 Val val_list(Elab *E, ValKind kind, uint32_t n) {
   ValList *l = arena_new(&E->mem, ValList);
   l->n = n;
