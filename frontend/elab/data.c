@@ -198,10 +198,13 @@ static bool generate_rows(Elab *E, const Expr *e, Columns *c) {
     scope_bind(E, E->act->scope, e->name.text, i, e->name.span);
   }
   bool ok = generate_whole(E, e, c);
-  NodeId *consts = arena_array(&E->mem, NodeId, f->param.n + 1);
-  uint32_t n_const = 0;
-  for (uint32_t k = 1; k < f->param.n; k++) consts[n_const++] = f->param.at[k].outer;
   for (uint32_t k = 0; k < c->n && ok; k++) ir_result(&f->b, node_of(E, c->value[k]));
+  uint32_t n_carry, n_xs, n_const;
+  FrameParam *p = arena_array(&E->mem, FrameParam, f->param.n + 1);
+  sort_params(f, p, &n_carry, &n_xs, &n_const);
+  params_first(E, f, p);
+  NodeId *consts = arena_array(&E->mem, NodeId, n_const + 1);
+  for (uint32_t k = 0; k < n_const; k++) consts[k] = p[k + 1].outer;
   RegionId body = f->b.region;
   frame_leave(E, f);
   if (!ok) return false;

@@ -157,6 +157,57 @@ NodeId node_of(Elab *E, Val v) {
   return IR_NONE;
 }
 
+/* ---------------------------------------------------------------- closing a loop's body */
+
+static bool cell_written(const Frame *f, CellId c) {
+  for (uint32_t k = 0; k < f->cell.n; k++)
+    if (f->cell.at[k].cell == c) return f->cell.at[k].dirty;
+  return false;
+}
+
+/* iv, carried names, written cells, sequences, constants. */
+static int param_group(const Frame *f, const FrameParam *p) {
+  switch (p->kind) {
+  case FP_IV: return 0;
+  case FP_CARRY: return 1;
+  case FP_CELL: return cell_written(f, p->index) ? 2 : 4;
+  case FP_XS: return 3;
+  default: return 4;
+  }
+}
+
+void sort_params(const Frame *f, FrameParam *sorted, uint32_t *n_carry, uint32_t *n_xs, uint32_t *n_const) {
+  uint32_t at = 0, count[5] = {0};
+  for (int group = 0; group < 5; group++)
+    for (uint32_t k = 0; k < f->param.n; k++)
+      if (param_group(f, &f->param.at[k]) == group) sorted[at++] = f->param.at[k], count[group]++;
+  *n_carry = count[1] + count[2];
+  *n_xs = count[3];
+  *n_const = count[4];
+}
+
+/* Numbers the region's nodes anew with its parameters first, in the order of `sorted`; results are mapped too. */
+void params_first(Elab *E, Frame *f, FrameParam *sorted) {
+  Region *r = ir_region(E->m, f->b.region);
+  NodeId *map = arena_array(&E->mem, NodeId, r->node.n + 1), at = 0;
+  Node *node = arena_array(&E->mem, Node, r->node.n + 1);
+  memset(map, 0xff, r->node.n * sizeof *map);
+  for (uint32_t k = 0; k < f->param.n; k++) {
+    Node n = r->node.at[sorted[k].param];
+    Attr a = *ir_attr_get(E->m, n.attr);
+    a.index = k;
+    n.attr = ir_attr(E->m, &a);
+    map[sorted[k].param] = at;
+    r->param.at[k] = sorted[k].param = at;
+    node[at++] = n;
+  }
+  for (NodeId id = 0; id < r->node.n; id++)
+    if (map[id] == IR_NONE) map[id] = at, node[at++] = r->node.at[id];
+  memcpy(r->node.at, node, at * sizeof *node);
+  for (uint32_t k = 0; k < r->operand.n; k++) r->operand.at[k] = map[r->operand.at[k]];
+  for (uint32_t k = 0; k < r->result.n; k++) r->result.at[k] = map[r->result.at[k]];
+}
+
 /* ---------------------------------------------------------------- cells */
 
 static CellSlot *cell_slot(Elab *E, Frame *f, CellId c) {

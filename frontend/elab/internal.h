@@ -238,6 +238,9 @@ void graph_output(Elab *E, GraphBuild *g, OutKind kind, uint32_t index, NodeId n
 Frame *frame_open(Elab *E);          /* a loop body inside the current frame */
 void frame_leave(Elab *E, Frame *f); /* makes the parent current again */
 NodeId frame_param(Elab *E, Frame *f, FrameParamKind kind, TypeId type, NodeId outer, uint32_t index);
+/* The body's parameters as the loop ops want them, then the region numbered so. Node ids of the frame change. */
+void sort_params(const Frame *f, FrameParam *sorted, uint32_t *n_carry, uint32_t *n_xs, uint32_t *n_const);
+void params_first(Elab *E, Frame *f, FrameParam *sorted);
 /* The node of a tensor in the current frame. IR_NONE after an error when it belongs to another graph. */
 NodeId node_of(Elab *E, Val tensor);
 /* IR_NONE when the tensor lives in an inner frame. */

@@ -267,38 +267,6 @@ static NodeId carried_result(Elab *E, Building *w, Carried *c, TypeId want, bool
   return node_of(E, v);
 }
 
-/* Orders the parameters as the loop ops want them: iv, carried names, written cells, sequences, constants. */
-static void order_params(Elab *E, Frame *f, FrameParam *sorted, uint32_t *n_carry, uint32_t *n_xs, uint32_t *n_const) {
-  Region *r = ir_region(E->m, f->b.region);
-  uint32_t at = 0;
-  *n_carry = *n_xs = *n_const = 0;
-  for (int pass = 0; pass < 5; pass++)
-    for (uint32_t k = 0; k < f->param.n; k++) {
-      FrameParam p = f->param.at[k];
-      bool written = false;
-      if (p.kind == FP_CELL)
-        for (uint32_t j = 0; j < f->cell.n; j++) written |= f->cell.at[j].cell == p.index && f->cell.at[j].dirty;
-      int group = p.kind == FP_IV                ? 0
-                  : p.kind == FP_CARRY           ? 1
-                  : p.kind == FP_CELL && written ? 2
-                  : p.kind == FP_XS              ? 3
-                                                 : 4;
-      if (group != pass) continue;
-      *n_carry += group == 1 || group == 2;
-      *n_xs += group == 3;
-      *n_const += group == 4;
-      sorted[at++] = p;
-    }
-  for (uint32_t k = 0; k < f->param.n; k++) {
-    r->param.at[k] = sorted[k].param;
-    Attr a = *ir_attr_get(E->m, ir_region(E->m, f->b.region)->node.at[sorted[k].param].attr);
-    a.index = k;
-    AttrId id = ir_attr(E->m, &a);
-    r = ir_region(E->m, f->b.region);
-    r->node.at[sorted[k].param].attr = id;
-  }
-}
-
 /* `until`: the condition region says go on while the first carried value, `done`, is false. */
 static RegionId while_condition(Elab *E, const FrameParam *p, uint32_t n, RegionId body) {
   Builder b = ir_builder(E->m, ir_region_new(E->m), &E->ir_sink);
@@ -332,7 +300,7 @@ static Val emit_loop(Elab *E, Building *w, Frame *f, const NodeId *result, const
                      bool until) {
   uint32_t n_carry, n_xs, n_const;
   FrameParam *p = arena_array(&E->mem, FrameParam, f->param.n + 1);
-  order_params(E, f, p, &n_carry, &n_xs, &n_const);
+  sort_params(f, p, &n_carry, &n_xs, &n_const);
   uint32_t n_named = w->n_carry + until, n_cells = n_carry - n_named;
   for (uint32_t k = 0; k < n_named; k++) ir_result(&f->b, result[k]);
   CellId *cells = arena_array(&E->mem, CellId, n_cells + 1);
@@ -342,6 +310,7 @@ static Val emit_loop(Elab *E, Building *w, Frame *f, const NodeId *result, const
       if (f->cell.at[j].cell == cells[k]) ir_result(&f->b, f->cell.at[j].node);
   }
   for (uint32_t k = 0; k < n_yield; k++) ir_result(&f->b, yield[k]);
+  params_first(E, f, p);
   RegionId body = f->b.region;
   uint32_t n = n_carry + n_xs + n_const;
   NodeId *in = arena_array(&E->mem, NodeId, n + 1);
