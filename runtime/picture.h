@@ -25,7 +25,8 @@ typedef struct PictureGrid {
   double lo, hi;
 } PictureGrid;
 
-/* Pixels are enlarged by a whole factor until an image is about 56 wide. False after a diagnostic (E0605). */
+/* Pixels are enlarged by a whole factor until an image is about 56 wide, one alone 256. False after a diagnostic
+ * (E0605). */
 bool picture_grid(const char *path, const PictureGrid *g, DiagSink *sink);
 
 /* A GIF, one grid a frame, complete after every frame: a run that is stopped leaves what it has. `milliseconds` is the

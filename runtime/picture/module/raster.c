@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDE = 56, LARGEST = 16384, GAP_SHADE = 64 };
+enum { WIDE = 56, WIDE_ALONE = 256, LARGEST = 16384, GAP_SHADE = 64 };
 
 static double value_at(const PictureGrid *g, int64_t i) {
   switch (g->dtype) {
@@ -85,7 +85,8 @@ const char *raster_grid(const PictureGrid *g, Raster *out) {
   Layout l = {.columns = g->columns > 0 ? g->columns : (int64_t)ceil(sqrt((double)g->n)), .gap = 2};
   if (l.columns > g->n) l.columns = g->n;
   l.rows = (g->n + l.columns - 1) / l.columns;
-  l.scale = g->w < WIDE ? WIDE / g->w : 1;
+  int64_t wide = g->n == 1 ? WIDE_ALONE : WIDE;
+  l.scale = g->w < wide ? wide / g->w : 1;
   if (l.scale > 16) l.scale = 16;
   if (g->w > LARGEST || g->h > LARGEST || l.columns > LARGEST || l.rows > LARGEST) return "the grid is too large";
   while (l.scale > 1 && (l.columns * (g->w * l.scale + l.gap) > 2048 || l.rows * (g->h * l.scale + l.gap) > 2048))
