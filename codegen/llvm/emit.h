@@ -88,6 +88,9 @@ Val emit_math(Emit *e, Op op, Val a, Val b);
 
 /* Philox draws (codegen/llvm/random.c): elements `index` (i64) of the draw. */
 Val emit_random(Emit *e, DType dtype, int dist, uint64_t site, Val key, Val index);
+/* Elements first .. first+lanes-1, both multiples of the run length (and at least two runs). Same bits, less work. */
+unsigned emit_random_run_length(DType dtype);
+Val emit_random_run(Emit *e, DType dtype, int dist, uint64_t site, Val key, Val first, unsigned lanes);
 Val emit_key_fold(Emit *e, Val key, Val index);
 
 /* An elementwise row of the op table on operands of equal lanes (codegen/llvm/ops.c). */

@@ -516,6 +516,48 @@ static void emit_for(KernelEmit *g, uint32_t at, uint32_t end) {
     emit_counted(g, at, end, capped(g, l->extent, l->cap), !fixed, step, masked);
 }
 
+/* ---------------------------------------------------------------- draws */
+
+/* An index as coef * iv of the vector loop plus a multiple of `align` (a power of two). */
+typedef struct Affine {
+  int64_t coef;
+  uint64_t align;
+} Affine;
+
+static uint64_t power_of_two_in(int64_t v) { return v ? (uint64_t)v & -(uint64_t)v : (uint64_t)1 << 62; }
+
+static Affine affine_of(const KernelEmit *g, KVal n) {
+  const KInst *i = &g->k->inst.at[n];
+  if (n == g->iv) return (Affine){1, (uint64_t)1 << 62};
+  if (i->kind == K_LIT) return (Affine){0, power_of_two_in((int64_t)i->bits)};
+  if (i->kind == K_OP && i->op == OP_add) {
+    const Affine a = affine_of(g, i->a[0]), b = affine_of(g, i->a[1]);
+    return (Affine){a.coef + b.coef, a.align < b.align ? a.align : b.align};
+  }
+  if (i->kind == K_OP && i->op == OP_mul && g->k->inst.at[i->a[1]].kind == K_LIT) {
+    const Affine a = affine_of(g, i->a[0]);
+    const int64_t by = (int64_t)g->k->inst.at[i->a[1]].bits;
+    const uint64_t power = power_of_two_in(by);
+    return (Affine){a.coef * by, a.align > ((uint64_t)1 << 62) / power ? (uint64_t)1 << 62 : a.align * power};
+  }
+  /* A vector that is none of these has no first lane to count from. */
+  return (Affine){0, g->value[n] && is_vector(g->value[n]) ? 0 : 1};
+}
+
+/* Neighbouring lanes that draw neighbouring elements, in whole blocks, share the work. */
+static Val emit_draw(KernelEmit *g, const KInst *i) {
+  const KDraw *d = &g->k->draw.at[i->aux];
+  const unsigned run = emit_random_run_length(i->dtype);
+  Val a[3];
+  operands(g, i, a);
+  const Affine at = g->lanes ? affine_of(g, i->a[1]) : (Affine){0, 0};
+  if (at.coef == 1 && at.align >= run && g->lanes % run == 0 && g->lanes >= 2 * run && !is_vector(g->value[i->a[0]])) {
+    Val first = LLVMBuildExtractElement(g->b, a[1], emit_i32(g->e, 0), "");
+    return emit_random_run(g->e, i->dtype, d->dist, d->site, g->value[i->a[0]], first, g->lanes);
+  }
+  return emit_random(g->e, i->dtype, d->dist, d->site, a[0], a[1]);
+}
+
 /* ---------------------------------------------------------------- instructions */
 
 static Val emit_elementwise(KernelEmit *g, const KInst *i) {
@@ -535,11 +577,7 @@ static Val emit_value(KernelEmit *g, const KInst *i) {
   case K_UDIV:
   case K_UREM: return emit_unsigned_divide(g, i);
   case K_LOAD: return emit_load(g, i);
-  case K_RANDOM: {
-    const KDraw *d = &g->k->draw.at[i->aux];
-    operands(g, i, a);
-    return emit_random(g->e, i->dtype, d->dist, d->site, a[0], a[1]);
-  }
+  case K_RANDOM: return emit_draw(g, i);
   case K_CHECK: return emit_check(g, i);
   case K_ACC: return emit_acc(g, i);
   case K_GET: return g->value[i->a[0]];

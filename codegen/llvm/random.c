@@ -1,6 +1,6 @@
 /* Philox4x32-10 draws, equal bit for bit to runtime/random.h for bits and uniforms; normals round in their own type.
  *
- * Each lane computes the block of its element. The products of 32-bit words are 64-bit products of numbers whose high
+ * The products of 32-bit words are 64-bit products of numbers whose high
  * halves are known to be zero, which the processor multiplies in one instruction.
  */
 #include "codegen/llvm/vecmath.h"
@@ -58,18 +58,26 @@ static Val unit_float(Emit *e, Val v, unsigned drop, unsigned keep, LLVMTypeRef 
   return LLVMBuildFMul(e->builder, LLVMBuildSIToFP(e->builder, n, t, ""), emit_float(t, ldexp(1, -(int)keep)), "");
 }
 
-/* Box and Muller: sqrt(-2 log u1) times cos or sin of 2 pi u2, for even and odd elements. */
-static Val box_muller(Emit *e, Val u1, Val u2, Val odd, LLVMTypeRef t) {
+/* Box and Muller: sqrt(-2 log u1) times the cosine (even element) and the sine (odd) of 2 pi u2. */
+static Wave box_muller(Emit *e, Val first, Val second, LLVMTypeRef t, bool narrow) {
+  const unsigned drop = narrow ? 8 : 11, keep = narrow ? 24 : 53;
+  Val u1 = LLVMBuildFAdd(e->builder, unit_float(e, first, drop, keep, t), emit_float(t, ldexp(1, -(int)keep)), "");
+  Val u2 = unit_float(e, second, drop, keep, t);
   Val r2 = LLVMBuildFMul(e->builder, emit_math(e, OP_log, u1, NULL), emit_float(t, -2), "");
   Val r = emit_intrinsic(e, "llvm.sqrt", &r2, 1);
   const Math m = math_of(e, u2);
-  Val wave = math_sin_cos_turns(&m, u2, LLVMBuildNot(e->builder, odd, ""));
-  return LLVMBuildFMul(e->builder, r, wave, "");
+  const Wave w = math_turns(&m, u2);
+  return (Wave){LLVMBuildFMul(e->builder, r, w.sine, ""), LLVMBuildFMul(e->builder, r, w.cosine, "")};
 }
 
+static Val uniform(Emit *e, Val bits, LLVMTypeRef t, bool narrow) {
+  return narrow ? unit_float(e, bits, 8, 24, t) : unit_float(e, bits, 11, 53, t);
+}
+
+/* ---------------------------------------------------------------- any elements */
+
 static Val normal(Emit *e, const Words *x, Val index, LLVMTypeRef t, bool narrow) {
-  Val odd = is_bit(e, index, 1), first, second;
-  const unsigned drop = narrow ? 8 : 11, keep = narrow ? 24 : 53;
+  Val first, second;
   if (narrow) {
     Val upper = is_bit(e, index, 2);
     first = emit_select(e, upper, x->w[2], x->w[0]);
@@ -78,10 +86,11 @@ static Val normal(Emit *e, const Words *x, Val index, LLVMTypeRef t, bool narrow
     first = join(e, x->w[0], x->w[1]);
     second = join(e, x->w[2], x->w[3]);
   }
-  Val u1 = LLVMBuildFAdd(e->builder, unit_float(e, first, drop, keep, t), emit_float(t, ldexp(1, -(int)keep)), "");
-  return box_muller(e, u1, unit_float(e, second, drop, keep, t), odd, t);
+  const Wave w = box_muller(e, first, second, t, narrow);
+  return emit_select(e, is_bit(e, index, 1), w.sine, w.cosine);
 }
 
+/* Each lane computes the block of its element. */
 Val emit_random(Emit *e, DType dtype, int dist, uint64_t site, Val key, Val index) {
   const bool narrow = dtype_size(dtype) == 4;
   LLVMTypeRef t = emit_like(index, emit_type(e, dtype));
@@ -89,8 +98,53 @@ Val emit_random(Emit *e, DType dtype, int dist, uint64_t site, Val key, Val inde
   const Words x = philox(e, key, site, block);
   if (dist == DIST_NORMAL) return normal(e, &x, index, t, narrow);
   Val bits = narrow ? pick_word(e, &x, index) : pick_pair(e, &x, index);
-  if (dist == DIST_UNIFORM) return unit_float(e, bits, narrow ? 8 : 11, narrow ? 24 : 53, t);
+  if (dist == DIST_UNIFORM) return uniform(e, bits, t, narrow);
   return narrow ? LLVMBuildTrunc(e->builder, bits, t, "") : bits;
+}
+
+/* ---------------------------------------------------------------- neighbouring elements */
+
+/* Lanes of `parts` vectors of n lanes in turn: out[parts * i + j] = v[j][i]. */
+static Val interleave(Emit *e, const Val *v, unsigned parts, unsigned n) {
+  Val index[256], all[2] = {v[0], v[parts == 1 ? 0 : 1]};
+  for (unsigned h = 0; parts == 4 && h < 2; h++) {
+    for (unsigned i = 0; i < 2 * n; i++) index[i] = emit_i32(e, (int32_t)i);
+    all[h] = LLVMBuildShuffleVector(e->builder, v[2 * h], v[2 * h + 1], LLVMConstVector(index, 2 * n), "");
+  }
+  for (unsigned i = 0; i < n; i++)
+    for (unsigned j = 0; j < parts; j++) index[parts * i + j] = emit_i32(e, (int32_t)(j * n + i));
+  return LLVMBuildShuffleVector(e->builder, all[0], all[1], LLVMConstVector(index, parts * n), "");
+}
+
+static Val narrowed(Emit *e, Val v) { return LLVMBuildTrunc(e->builder, v, emit_like(v, e->i32), ""); }
+
+static Val normal_run(Emit *e, const Words *x, unsigned blocks, LLVMTypeRef element, bool narrow) {
+  Wave w[2];
+  if (!narrow) {
+    w[0] = box_muller(e, join(e, x->w[0], x->w[1]), join(e, x->w[2], x->w[3]), emit_vector(element, blocks), false);
+    return interleave(e, (Val[]){w[0].cosine, w[0].sine}, 2, blocks);
+  }
+  for (int p = 0; p < 2; p++) w[p] = box_muller(e, x->w[2 * p], x->w[2 * p + 1], emit_vector(element, blocks), true);
+  return interleave(e, (Val[]){w[0].cosine, w[0].sine, w[1].cosine, w[1].sine}, 4, blocks);
+}
+
+unsigned emit_random_run_length(DType dtype) { return dtype_size(dtype) == 4 ? 4 : 2; }
+
+/* Whole blocks, each computed once: the same bits as emit_random at a quarter (half in 64 bits) of the work. */
+Val emit_random_run(Emit *e, DType dtype, int dist, uint64_t site, Val key, Val first, unsigned lanes) {
+  const bool narrow = dtype_size(dtype) == 4;
+  const unsigned blocks = lanes / emit_random_run_length(dtype);
+  LLVMTypeRef element = emit_type(e, dtype);
+  Val block = LLVMBuildLShr(e->builder, first, emit_i64(e, narrow ? 2 : 1), "");
+  block = LLVMBuildAdd(e->builder, emit_splat(e, block, blocks), emit_lane_numbers(e->i64, blocks), "");
+  const Words x = philox(e, emit_splat(e, key, blocks), site, block);
+  if (dist == DIST_NORMAL) return normal_run(e, &x, blocks, element, narrow);
+  Val bits =
+      narrow
+          ? interleave(e, (Val[]){narrowed(e, x.w[0]), narrowed(e, x.w[1]), narrowed(e, x.w[2]), narrowed(e, x.w[3])},
+                       4, blocks)
+          : interleave(e, (Val[]){join(e, x.w[0], x.w[1]), join(e, x.w[2], x.w[3])}, 2, blocks);
+  return dist == DIST_UNIFORM ? uniform(e, bits, emit_vector(element, lanes), narrow) : bits;
 }
 
 /* The finaliser of SplitMix. */

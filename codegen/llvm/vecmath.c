@@ -9,6 +9,7 @@
 #include "codegen/llvm/vecmath.h"
 #include "codegen/llvm/polynomials.h"
 #include <math.h>
+#include <string.h>
 
 /* ---------------------------------------------------------------- the builder */
 
@@ -63,8 +64,51 @@ static Val power_of_two(const Math *m, Val k) {
   return m_from_int_bits(m, LLVMBuildShl(m->b, biased, m_int(m, m->mantissa), ""));
 }
 
-/* v * 2^k in two factors, so that results among the denormal numbers and up to infinity come out. */
-static Val scale(const Math *m, Val v, Val k) {
+/* One piece of at most a machine vector through AVX-512's v * 2^k; scalars travel in a vector of 16 bytes. */
+static Val scalef_piece(const Math *m, Val v, Val k) {
+  static const struct {
+    unsigned bytes;
+    const char *f32, *f64;
+  } form[] = {{64, "llvm.x86.avx512.mask.scalef.ps.512", "llvm.x86.avx512.mask.scalef.pd.512"},
+              {32, "llvm.x86.avx512.mask.scalef.ps.256", "llvm.x86.avx512.mask.scalef.pd.256"},
+              {16, "llvm.x86.avx512.mask.scalef.ps.128", "llvm.x86.avx512.mask.scalef.pd.128"}};
+  const unsigned lanes = emit_lanes(v), bytes = lanes * (m->wide ? 8 : 4), f = bytes == 64 ? 0 : bytes == 32 ? 1 : 2;
+  const char *name = m->wide ? form[f].f64 : form[f].f32;
+  LLVMTypeRef t = LLVMTypeOf(v), mask = lanes > 8 ? LLVMInt16TypeInContext(m->e->context) : m->e->i8;
+  LLVMTypeRef params[] = {t, t, t, mask, m->e->i32};
+  Val args[] = {v, k, v, LLVMConstAllOnes(mask), emit_i32(m->e, 4)};
+  Val call = LLVMGetIntrinsicDeclaration(m->e->module, LLVMLookupIntrinsicID(name, strlen(name)), NULL, 0);
+  return LLVMBuildCall2(m->b, LLVMFunctionType(t, params, f ? 4 : 5, false), call, args, f ? 4 : 5, "");
+}
+
+static Val lanes_of(const Math *m, Val v, unsigned first, unsigned n) {
+  Val index[64];
+  for (unsigned i = 0; i < n; i++) index[i] = emit_i32(m->e, (int32_t)(first + i));
+  return LLVMBuildShuffleVector(m->b, v, LLVMGetPoison(LLVMTypeOf(v)), LLVMConstVector(index, n), "");
+}
+
+static Val scalef(const Math *m, Val v, Val k) {
+  const unsigned lanes = emit_lanes(v), most = m->wide ? 8 : 16, least = m->wide ? 2 : 4;
+  if (lanes < least) {
+    LLVMTypeRef t = LLVMVectorType(emit_element(v), least);
+    Val wide[2], in[] = {v, k};
+    for (int i = 0; i < 2; i++)
+      wide[i] = lanes == 1 ? LLVMBuildInsertElement(m->b, LLVMConstNull(t), in[i], emit_i32(m->e, 0), "")
+                           : lanes_of(m, in[i], 0, least);
+    Val r = scalef_piece(m, wide[0], wide[1]);
+    return lanes == 1 ? LLVMBuildExtractElement(m->b, r, emit_i32(m->e, 0), "") : lanes_of(m, r, 0, lanes);
+  }
+  if (lanes <= most) return scalef_piece(m, v, k);
+  Val low = scalef(m, lanes_of(m, v, 0, lanes / 2), lanes_of(m, k, 0, lanes / 2));
+  Val high = scalef(m, lanes_of(m, v, lanes / 2, lanes / 2), lanes_of(m, k, lanes / 2, lanes / 2));
+  Val index[256];
+  for (unsigned i = 0; i < lanes; i++) index[i] = emit_i32(m->e, (int32_t)i);
+  return LLVMBuildShuffleVector(m->b, low, high, LLVMConstVector(index, lanes), "");
+}
+
+/* v * 2^k, down to the denormal numbers and up to infinity: one instruction, or two factors. */
+static Val scale(const Math *m, Val v, Val k, Val k_float) {
+  if (m->e->target->vector_bytes == 64) return scalef(m, v, k_float);
   Val half = LLVMBuildAShr(m->b, k, m_int(m, 1), "");
   return m_mul(m, m_mul(m, v, power_of_two(m, half)), power_of_two(m, LLVMBuildSub(m->b, k, half, "")));
 }
@@ -97,7 +141,7 @@ static Val clamp_exp(const Math *m, Val x) { return m->wide ? clamp(m, x, -746, 
 
 Val math_exp_pair(const Math *m, Val x, Val low) {
   const ExpParts p = exp_parts(m, clamp_exp(m, x), low);
-  return scale(m, m_add(m, m_const(m, 1), p.e1), p.k);
+  return scale(m, m_add(m, m_const(m, 1), p.e1), p.k, p.k_float);
 }
 
 Val math_exp(const Math *m, Val x) { return math_exp_pair(m, x, NULL); }
@@ -110,35 +154,23 @@ static Val math_expm1(const Math *m, Val x) {
   return m_copysign(m, m_add(m, half, half), x);
 }
 
-/* e^-a for a >= 0 without its last rounding: value and remainder. Denormal results flush, which their users, adding
- * them to 1, do not see; `a` is limited accordingly. */
+/* e^-a for a >= 0 without its last rounding: value and remainder. */
 static Val exp_minus(const Math *m, Val a, Val *remainder) {
-  const double most = m->wide ? 700 : 87;
+  const double most = m->wide ? 746 : 104;
   const ExpParts p = exp_parts(m, m_neg(m, choose(m, m_compare(m, LLVMRealOGT, a, most), m_const(m, most), a)), NULL);
-  Val one = m_const(m, 1), sum = m_add(m, one, p.e1), s = power_of_two(m, p.k);
-  *remainder = m_mul(m, m_sub(m, p.e1, m_sub(m, sum, one)), s);
-  return m_mul(m, sum, s);
-}
-
-/* 1/(1 + e^-x) as it is written, which is what other programs compute, to the bit; on the far left e^x. */
-static Val math_logistic64(const Math *m, Val x) {
-  Val left = m_compare(m, LLVMRealOLT, x, -37), one = m_const(m, 1);
-  Val e = math_exp(m, choose(m, left, x, m_neg(m, x)));
-  return choose(m, left, e, m_div(m, one, m_add(m, one, e)));
+  Val one = m_const(m, 1), sum = m_add(m, one, p.e1), lost = m_sub(m, p.e1, m_sub(m, sum, one));
+  *remainder = scale(m, lost, p.k, p.k_float);
+  return scale(m, sum, p.k, p.k_float);
 }
 
 /* 1/(1 + z) or z/(1 + z), z = e^-|x|, with the rounding errors of z and of the sum put back. */
 static Val math_logistic(const Math *m, Val x) {
-  if (m->wide) return math_logistic64(m, x);
-  Val low, z = exp_minus(m, m_abs(m, x), &low), one = m_const(m, 1);
-  Val positive = m_compare(m, LLVMRealOGE, x, 0), zero = m_const(m, 0);
+  Val low, z = exp_minus(m, m_abs(m, x), &low), one = m_const(m, 1), zero = m_const(m, 0);
+  Val positive = m_compare(m, LLVMRealOGE, x, 0), top = choose(m, positive, one, z);
   Val sum = m_add(m, one, z), lost = m_add(m, m_sub(m, z, m_sub(m, sum, one)), low), inverse = m_div(m, one, sum);
-  Val q = m_mul(m, choose(m, positive, one, z), inverse), minus_q = m_neg(m, q);
-  Val rest = m_fma(m, minus_q, sum, choose(m, positive, one, z));
-  rest = m_add(m, m_fma(m, minus_q, lost, rest), choose(m, positive, zero, low));
-  q = m_fma(m, rest, inverse, q);
-  /* Far on the left the result is e^x itself, down to the denormal numbers. */
-  return choose(m, m_compare(m, LLVMRealOLT, x, -20), math_exp(m, x), q);
+  Val q = m_mul(m, top, inverse), minus_q = m_neg(m, q);
+  Val rest = m_add(m, m_fma(m, minus_q, lost, m_fma(m, minus_q, sum, top)), choose(m, positive, zero, low));
+  return m_fma(m, rest, inverse, q);
 }
 
 static Val math_tanh(const Math *m, Val x) {
@@ -152,16 +184,15 @@ static Val math_tanh(const Math *m, Val x) {
 
 /* ---------------------------------------------------------------- logarithms */
 
-LogParts math_log_parts(const Math *m, Val x) {
+LogParts math_log_parts(const Math *m, Val x, bool normal) {
   const double tiny = m->wide ? 0x1p-1022 : 0x1p-126, lift = m->wide ? 0x1p54 : 0x1p25;
-  Val denormal = m_compare(m, LLVMRealOLT, x, tiny);
-  Val bits = m_to_int_bits(m, choose(m, denormal, m_mul(m, x, m_const(m, lift)), x));
+  Val denormal = normal ? NULL : m_compare(m, LLVMRealOLT, x, tiny);
+  Val bits = m_to_int_bits(m, normal ? x : choose(m, denormal, m_mul(m, x, m_const(m, lift)), x));
   Val offset = LLVMBuildSub(m->b, bits, m_to_int_bits(m, m_const(m, M_SQRT1_2)), "");
   Val e = LLVMBuildAShr(m->b, offset, m_int(m, m->mantissa), "");
   Val scaled = LLVMBuildSub(m->b, bits, LLVMBuildShl(m->b, e, m_int(m, m->mantissa), ""), "");
-  Val shift = choose(m, denormal, m_int(m, m->wide ? 54 : 25), m_int(m, 0));
-  e = LLVMBuildSIToFP(m->b, LLVMBuildSub(m->b, e, shift, ""), m->t, "");
-  return (LogParts){e, m_sub(m, m_from_int_bits(m, scaled), m_const(m, 1))};
+  if (!normal) e = LLVMBuildSub(m->b, e, choose(m, denormal, m_int(m, m->wide ? 54 : 25), m_int(m, 0)), "");
+  return (LogParts){LLVMBuildSIToFP(m->b, e, m->t, ""), m_sub(m, m_from_int_bits(m, scaled), m_const(m, 1))};
 }
 
 /* e log 2 + log(1 + f): the leading terms f - f^2/2 are added last. f64 uses the faster series in f/(2 + f). */
@@ -188,12 +219,12 @@ static Val log_ends(const Math *m, Val x, double pole, Val r) {
   return choose(m, m_compare(m, LLVMRealULT, x, INFINITY), choose(m, emit_is_nan(m->e, x), x, r), x);
 }
 
-static Val math_log(const Math *m, Val x) { return log_ends(m, x, 0, log_sum(m, math_log_parts(m, x))); }
+static Val math_log(const Math *m, Val x) { return log_ends(m, x, 0, log_sum(m, math_log_parts(m, x, false))); }
 
 /* The exponent is that of 1 + x; f = x 2^-e + (2^-e - 1) keeps the digits of x the sum has lost. */
 static Val log1p_finite(const Math *m, Val x) {
   Val u = m_add(m, x, m_const(m, 1));
-  LogParts p = math_log_parts(m, u);
+  LogParts p = math_log_parts(m, u, true);
   Val offset = LLVMBuildSub(m->b, m_to_int_bits(m, u), m_to_int_bits(m, m_const(m, M_SQRT1_2)), "");
   Val t = power_of_two(m, LLVMBuildNeg(m->b, LLVMBuildAShr(m->b, offset, m_int(m, m->mantissa), ""), ""));
   Val exact = m_fma(m, x, t, m_sub(m, t, m_const(m, 1)));
@@ -206,12 +237,13 @@ static Val math_log1p(const Math *m, Val x) {
   return choose(m, m_compare(m, LLVMRealOEQ, x, 0), x, r);
 }
 
-/* max(x, 0) + log(1 + z), z = e^-|x|; what z was rounded by goes in as its derivative. */
+/* max(x, 0) + log(1 + z), z = e^-|x|; what z was rounded by goes in through the derivative 1/(1 + z), of which two
+ * digits are plenty. */
 static Val math_softplus(const Math *m, Val x) {
   Val low, z = exp_minus(m, m_abs(m, x), &low), zero = m_const(m, 0);
-  Val tail = m_add(m, log1p_finite(m, z), m_div(m, low, m_add(m, z, m_const(m, 1))));
+  Val slope = m_fma(m, m_fma(m, m_const(m, 0.34), z, m_const(m, -0.82)), z, m_const(m, 0.985));
+  Val tail = m_fma(m, low, slope, log1p_finite(m, z));
   Val r = m_add(m, choose(m, m_compare(m, LLVMRealOGT, x, 0), x, zero), tail);
-  r = choose(m, m_compare(m, LLVMRealOLT, x, m->wide ? -40 : -20), math_exp(m, x), r);
   return choose(m, emit_is_nan(m->e, x), x, r);
 }
 

@@ -44,17 +44,20 @@ Val m_poly(const Math *m, Val x, Coefficients c);
 #define M_PART(m, name, i) m_const(m, (m)->wide ? name##_64[i] : name##_32[i])
 
 Val math_sin_cos(const Math *m, Val x, bool cosine);
-/* sin(2 pi u), or the cosine where `cos_wanted`, for 0 <= u <= 1: relative accuracy up to the zeros. */
-Val math_sin_cos_turns(const Math *m, Val u, Val cos_wanted);
+/* Sine and cosine of 2 pi u, 0 <= u <= 1: relative accuracy up to the zeros. */
+typedef struct Wave {
+  Val sine, cosine;
+} Wave;
+Wave math_turns(const Math *m, Val u);
 Val math_atan(const Math *m, Val x);
 Val math_pow(const Math *m, Val a, Val b);
 Val math_exp(const Math *m, Val x);
 /* exp(x + low) for |low| far below the spacing of x */
 Val math_exp_pair(const Math *m, Val x, Val low);
-/* x = 2^e (1 + f), sqrt(1/2) <= 1 + f < sqrt(2), for x > 0; e as a float. */
+/* x = 2^e (1 + f), sqrt(1/2) <= 1 + f < sqrt(2), for x > 0; e as a float. `normal`: x is not denormal. */
 typedef struct LogParts {
   Val e, f;
 } LogParts;
-LogParts math_log_parts(const Math *m, Val x);
+LogParts math_log_parts(const Math *m, Val x, bool normal);
 
 #endif

@@ -19,7 +19,7 @@ static Pair fast_sum(const Math *m, Val a, Val b) {
 
 /* log x to about 2^-62 relative (x > 0, finite): 2s + s R(s^2), s = f/(2 + f) with its remainder. */
 static Pair log_pair(const Math *m, Val x) {
-  const LogParts p = math_log_parts(m, x);
+  const LogParts p = math_log_parts(m, x, false);
   const Coefficients c = {NULL, LOG_RATIO64, 0, sizeof LOG_RATIO64 / sizeof *LOG_RATIO64};
   Val two = m_const(m, 2), d = m_add(m, p.f, two), d_low = m_sub(m, p.f, m_sub(m, d, two));
   Val s = m_div(m, p.f, d), minus_s = m_neg(m, s);

@@ -163,13 +163,11 @@ Val math_sin_cos(const Math *m, Val x, bool cos_wanted) {
 }
 
 /* Turns are exact to reduce: 4u - k has no rounding error. */
-Val math_sin_cos_turns(const Math *m, Val u, Val cos_wanted) {
+Wave math_turns(const Math *m, Val u) {
   Angle a;
   Val k = m_round(m, m_mul(m, u, m_const(m, 4)), &a.quadrant);
   a.r = m_mul(m, m_fma(m, k, m_const(m, -0.25), u), m_const(m, 2 * M_PI));
-  Val next = LLVMBuildAdd(m->b, a.quadrant, m_int(m, 1), "");
-  a.quadrant = choose(m, cos_wanted, next, a.quadrant);
-  return wave(m, a, false);
+  return (Wave){wave(m, a, false), wave(m, a, true)};
 }
 
 /* ---------------------------------------------------------------- arc tangent */
