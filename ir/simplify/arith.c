@@ -23,6 +23,12 @@ static NodeId neutral(const Match *x, double value) {
 
 RULE(add_zero) { return neutral(x, 0); }
 
+/* x + x = 2 x, exactly; the 2 joins other constant factors. The gradient of every square comes this way. */
+RULE(add_same) {
+  if (x->in[0] != x->in[1] || !ir_is_float(dtype_of(x->b, x->in[0]))) return IR_NONE;
+  return ir_binary(x->b, OP_mul, x->in[0], ir_full_like(x->b, x->in[0], 2));
+}
+
 RULE(sub_zero) { return is_splat_of(x->b, x->in[1], 0) ? x->in[0] : IR_NONE; }
 
 RULE(zero_sub) { return is_splat_of(x->b, x->in[0], 0) ? ir_unary(x->b, OP_neg, x->in[1]) : IR_NONE; }

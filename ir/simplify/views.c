@@ -80,6 +80,43 @@ RULE(elementwise_of_broadcast) {
   return ir_broadcast(b, ir_emit(b, x->op, in, x->n, x->attr), t.rank, t.dim, how.axes.v);
 }
 
+/* Is n a reshape that only adds or drops axes of extent 1? */
+static bool moves_unit_axes(const Builder *b, NodeId n) {
+  if (!is_op(b, n, OP_reshape)) return false;
+  Type to = type_of(b, n), from = type_of(b, operand_of(b, n, 0));
+  uint32_t k = 0;
+  for (uint32_t i = 0; i < to.rank; i++) {
+    if (to.dim[i] == 1) continue;
+    while (k < from.rank && from.dim[k] == 1) k++;
+    if (k == from.rank || from.dim[k++] != to.dim[i]) return false;
+  }
+  while (k < from.rank && from.dim[k] == 1) k++;
+  return k == from.rank;
+}
+
+/* Axes of extent 1 wait until after the computation, where they meet a broadcast or another reshape. */
+RULE(elementwise_of_unit_axes) {
+  Builder *b = x->b;
+  NodeId pivot = IR_NONE, in[3];
+  if (x->n > 3) return IR_NONE;
+  for (uint32_t i = 0; i < x->n; i++) {
+    if (moves_unit_axes(b, x->in[i])) pivot = operand_of(b, x->in[i], 0);
+  }
+  if (pivot == IR_NONE) return IR_NONE;
+  Type inner = type_of(b, pivot), t = result_type(x);
+  for (uint32_t i = 0; i < x->n; i++) {
+    bool splat = is_op(b, x->in[i], OP_broadcast) && is_splat(b, x->in[i]);
+    if (!splat && !moves_unit_axes(b, x->in[i])) return IR_NONE;
+    in[i] = operand_of(b, x->in[i], 0);
+    Type it = type_of(b, in[i]);
+    if (!splat && (it.rank != inner.rank || memcmp(it.dim, inner.dim, sizeof it.dim[0] * it.rank))) return IR_NONE;
+  }
+  for (uint32_t i = 0; i < x->n; i++) {
+    if (is_op(b, x->in[i], OP_broadcast) && inner.rank) in[i] = ir_broadcast(b, in[i], inner.rank, inner.dim, NULL);
+  }
+  return ir_reshape(b, ir_emit(b, x->op, in, x->n, x->attr), t.rank, t.dim);
+}
+
 /* ---------------------------------------------------------------- transpose, reverse */
 
 RULE(transpose_same) { return is_identity(&x->attr->axes) ? x->in[0] : IR_NONE; }

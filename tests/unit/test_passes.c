@@ -55,8 +55,8 @@ static void merges_and_drops(void **state) {
   Module *m = module_new(&b, 2, 1, (int64_t[]){4}, x);
   NodeId p = ir_binary(&b, OP_mul, x[0], x[1]), q = ir_binary(&b, OP_mul, x[1], x[0]);
   ir_unary(&b, OP_exp, p);
-  add_value(&b, ir_binary(&b, OP_add, p, q));
-  assert_int_equal(nodes_after(m, "simplify"), 4); /* two inputs, one product, one sum */
+  add_value(&b, ir_binary(&b, OP_mul, p, q));
+  assert_int_equal(nodes_after(m, "simplify"), 4); /* two inputs, one product, its square */
   ir_module_free(m);
 }
 
