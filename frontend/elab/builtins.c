@@ -105,6 +105,7 @@ const Builtin builtin_table[] = {
     {"frozen", "m", bi_frozen, .raw = true},
     {"copy", "m", bi_copy, .raw = true},
     {"inference", "f", bi_inference, .raw = true},
+    {"next", "d n", bi_next, .raw = true},
     {"zip", "a b", bi_zip},
     {"enumerate", "a", bi_enumerate},
     {"is_tensor", "x", bi_is, 't'},

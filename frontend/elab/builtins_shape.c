@@ -31,7 +31,7 @@ Val bi_len(BuiltinCall *c) {
   if (is_list(v)) return val_int(v.list->n);
   if (v.kind == V_RANGE) return val_int(v.range.count);
   if (v.kind == V_STRING) return val_int((int64_t)strlen(v.s));
-  if (v.kind == V_SPLIT) return val_int(v.data->part->rows);
+  if (v.kind == V_SPLIT) return val_int(v.data->rows ? type_of(E, *v.data->rows)->dim[0] : v.data->part->rows);
   if (v.kind == V_GROUP) return val_int(v.group->n);
   Val t = tensor_arg(c, 0);
   if (is_error(t)) return t;

@@ -283,53 +283,6 @@ void elab_data(Elab *E, const Stmt *s) {
   scope_bind(E, E->act->scope, s->name.text, v, s->name.span);
 }
 
-/* ---------------------------------------------------------------- members */
-
-static Val split_val(Elab *E, DataDecl *d, DataPart *p) {
-  DataUseSite *u = arena_new(&E->mem, DataUseSite);
-  *u = (DataUseSite){d, p, NULL, false};
-  return (Val){.kind = V_SPLIT, .data = u};
-}
-
-static Val field_val(Elab *E, DataDecl *d, DataPart *p, const char *name) {
-  for (uint32_t k = 0; k < p->n_fields; k++)
-    if (strcmp(p->field[k].name, name) == 0) {
-      DataUseSite *u = arena_new(&E->mem, DataUseSite);
-      *u = (DataUseSite){d, p, &p->field[k], false};
-      return (Val){.kind = V_FIELD, .data = u};
-    }
-  return val_none();
-}
-
-static const char *member_list(Elab *E, const DataDecl *d, const DataPart *p) {
-  StrBuf b = {0};
-  for (uint32_t k = 0; !p && k < d->n_splits; k++)
-    if (d->split[k].name) sb_printf(&b, "%s`%s`", b.n ? ", " : "", d->split[k].name);
-  if (!p && d->n_splits == 1) p = d->split;
-  for (uint32_t k = 0; p && k < p->n_fields; k++) sb_printf(&b, "%s`%s`", b.n ? ", " : "", p->field[k].name);
-  const char *s = arena_strdup(&E->mem, b.s ? b.s : "nothing");
-  sb_free(&b);
-  return s;
-}
-
-Val data_member(Elab *E, Val v, const char *name, Span span) {
-  DataDecl *d = v.data->decl;
-  DataPart *p = v.kind == V_SPLIT ? v.data->part : d->n_splits == 1 ? d->split : NULL;
-  if (v.kind == V_DATA)
-    for (uint32_t k = 0; k < d->n_splits; k++)
-      if (d->split[k].name && strcmp(d->split[k].name, name) == 0) return split_val(E, d, &d->split[k]);
-  if (p) {
-    Val f = field_val(E, d, p, name);
-    if (f.kind == V_FIELD) return f;
-    if (strcmp(name, "rows") == 0) return val_int(p->rows);
-  }
-  for (uint32_t k = 0; d->source && k < d->source->n_facts; k++)
-    if (strcmp(d->source->fact[k].name, name) == 0) return val_int(d->source->fact[k].value);
-  elab_error(E, "E0203", span, "`%s` has no `%s`", d->name, name);
-  elab_hint(E, "it has %s", member_list(E, d, v.kind == V_SPLIT ? p : NULL));
-  return val_error();
-}
-
 /* ---------------------------------------------------------------- fields in graphs */
 
 uint32_t row_source(Elab *E, DataUseSite *u) {
@@ -400,4 +353,68 @@ Val field_tensor(Elab *E, DataUseSite *u, Span span) {
   g->cur = cur;
   if (!is_error(v)) vec_push(&g->fields, ((FieldValue){u->column, u->batched, v}));
   return v;
+}
+
+/* ---------------------------------------------------------------- members */
+
+static Val split_val(Elab *E, DataDecl *d, DataPart *p) {
+  DataUseSite *u = arena_new(&E->mem, DataUseSite);
+  *u = (DataUseSite){d, p, NULL, false};
+  return (Val){.kind = V_SPLIT, .data = u};
+}
+
+static Val field_val(Elab *E, DataDecl *d, DataPart *p, const char *name) {
+  for (uint32_t k = 0; k < p->n_fields; k++)
+    if (strcmp(p->field[k].name, name) == 0) {
+      DataUseSite *u = arena_new(&E->mem, DataUseSite);
+      *u = (DataUseSite){d, p, &p->field[k], false};
+      return (Val){.kind = V_FIELD, .data = u};
+    }
+  return val_none();
+}
+
+static const char *member_list(Elab *E, const DataDecl *d, const DataPart *p) {
+  StrBuf b = {0};
+  for (uint32_t k = 0; !p && k < d->n_splits; k++)
+    if (d->split[k].name) sb_printf(&b, "%s`%s`", b.n ? ", " : "", d->split[k].name);
+  if (!p && d->n_splits == 1) p = d->split;
+  for (uint32_t k = 0; p && k < p->n_fields; k++) sb_printf(&b, "%s`%s`", b.n ? ", " : "", p->field[k].name);
+  const char *s = arena_strdup(&E->mem, b.s ? b.s : "nothing");
+  sb_free(&b);
+  return s;
+}
+
+/* A field of the rows that `next` gave. */
+static Val next_field(Elab *E, DataUseSite *u, DataColumn *column, Span span) {
+  GraphBuild *g = E->g;
+  DataUseSite use = *u;
+  use.column = column;
+  Frame *cur = g->cur;
+  g->cur = g->root;
+  g->cur->b.loc = E->loc;
+  Val whole = stored_tensor(E, &use, span);
+  g->cur = cur;
+  if (is_error(whole)) return whole;
+  NodeId x = node_of(E, whole), rows = node_of(E, *u->rows);
+  if (x == IR_NONE || rows == IR_NONE) return val_error();
+  return scaled(E, val_tensor(E, ir_gather(&g->cur->b, x, rows, 0, 0)), column->stored, span);
+}
+
+Val data_member(Elab *E, Val v, const char *name, Span span) {
+  DataDecl *d = v.data->decl;
+  DataPart *p = v.kind == V_SPLIT ? v.data->part : d->n_splits == 1 ? d->split : NULL;
+  if (v.kind == V_DATA)
+    for (uint32_t k = 0; k < d->n_splits; k++)
+      if (d->split[k].name && strcmp(d->split[k].name, name) == 0) return split_val(E, d, &d->split[k]);
+  if (p) {
+    Val f = field_val(E, d, p, name);
+    if (f.kind == V_FIELD && v.data->rows) return next_field(E, v.data, f.data->column, span);
+    if (f.kind == V_FIELD) return f;
+    if (strcmp(name, "rows") == 0) return val_int(p->rows);
+  }
+  for (uint32_t k = 0; d->source && k < d->source->n_facts; k++)
+    if (strcmp(d->source->fact[k].name, name) == 0) return val_int(d->source->fact[k].value);
+  elab_error(E, "E0203", span, "`%s` has no `%s`", d->name, name);
+  elab_hint(E, "it has %s", member_list(E, d, v.kind == V_SPLIT ? p : NULL));
+  return val_error();
 }

@@ -141,6 +141,7 @@ typedef struct DataUseSite {
   DataPart *part;     /* V_SPLIT, V_FIELD */
   DataColumn *column; /* V_FIELD */
   bool batched;       /* V_FIELD: the rows of this step rather than all */
+  Val *rows;          /* of `next`: the numbers of the rows, or NULL */
 } DataUseSite;
 
 /* ---------------------------------------------------------------- scopes */
@@ -646,6 +647,7 @@ BUILTIN_FN(bi_params);
 BUILTIN_FN(bi_frozen);
 BUILTIN_FN(bi_copy);
 BUILTIN_FN(bi_inference);
+BUILTIN_FN(bi_next);
 BUILTIN_FN(bi_zip);
 BUILTIN_FN(bi_enumerate);
 BUILTIN_FN(bi_is);

@@ -145,6 +145,20 @@ static void test_settings(void **state) {
   model_free(m);
 }
 
+static void test_next_rows(void **state) {
+  (void)state;
+  /* two calls of three rows make one pass over six: every row once */
+  Model *m = model_new("data d = table(x = [1., 2., 4., 8., 16., 32.])\nparam w = 0\n"
+                       "train { steps 5; s = 0.0; repeat 2 { b = next(d, 3); s = s + sum(b.x) }\n"
+                       " minimize (w - s)^2 using sgd(0.5); every 1 steps { log sum = s } }");
+  model_run(m);
+  int n = 0;
+  for (uint32_t k = 0; k < m->out.n; k++)
+    if (strcmp(m->out.at[k].name, "sum") == 0) assert_true(m->out.at[k].value.f[0] == 63), n++;
+  assert_int_equal(n, 5);
+  model_free(m);
+}
+
 static void test_draws_do_not_move(void **state) {
   (void)state;
   const char *plain = "param w = 1\ntrain { steps 2; z = normal([3]); minimize sum(w * z) using sgd(0.1) }\n"
@@ -169,6 +183,7 @@ int main(void) {
       cmocka_unit_test(test_means_over_short_batches),
       cmocka_unit_test(test_settings),
       cmocka_unit_test(test_draws_do_not_move),
+      cmocka_unit_test(test_next_rows),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
