@@ -104,13 +104,16 @@ Val emit_random(Emit *e, DType dtype, int dist, uint64_t site, Val key, Val inde
 
 /* ---------------------------------------------------------------- neighbouring elements */
 
+static Val concat(Emit *e, Val a, Val b) {
+  const unsigned n = emit_lanes(a);
+  Val index[256];
+  for (unsigned i = 0; i < 2 * n; i++) index[i] = emit_i32(e, (int32_t)i);
+  return LLVMBuildShuffleVector(e->builder, a, b, LLVMConstVector(index, 2 * n), "");
+}
+
 /* Lanes of `parts` vectors of n lanes in turn: out[parts * i + j] = v[j][i]. */
 static Val interleave(Emit *e, const Val *v, unsigned parts, unsigned n) {
-  Val index[256], all[2] = {v[0], v[parts == 1 ? 0 : 1]};
-  for (unsigned h = 0; parts == 4 && h < 2; h++) {
-    for (unsigned i = 0; i < 2 * n; i++) index[i] = emit_i32(e, (int32_t)i);
-    all[h] = LLVMBuildShuffleVector(e->builder, v[2 * h], v[2 * h + 1], LLVMConstVector(index, 2 * n), "");
-  }
+  Val index[256], all[] = {parts == 4 ? concat(e, v[0], v[1]) : v[0], parts == 4 ? concat(e, v[2], v[3]) : v[1]};
   for (unsigned i = 0; i < n; i++)
     for (unsigned j = 0; j < parts; j++) index[parts * i + j] = emit_i32(e, (int32_t)(j * n + i));
   return LLVMBuildShuffleVector(e->builder, all[0], all[1], LLVMConstVector(index, parts * n), "");
@@ -119,13 +122,17 @@ static Val interleave(Emit *e, const Val *v, unsigned parts, unsigned n) {
 static Val narrowed(Emit *e, Val v) { return LLVMBuildTrunc(e->builder, v, emit_like(v, e->i32), ""); }
 
 static Val normal_run(Emit *e, const Words *x, unsigned blocks, LLVMTypeRef element, bool narrow) {
-  Wave w[2];
   if (!narrow) {
-    w[0] = box_muller(e, join(e, x->w[0], x->w[1]), join(e, x->w[2], x->w[3]), emit_vector(element, blocks), false);
-    return interleave(e, (Val[]){w[0].cosine, w[0].sine}, 2, blocks);
+    const Wave w =
+        box_muller(e, join(e, x->w[0], x->w[1]), join(e, x->w[2], x->w[3]), emit_vector(element, blocks), false);
+    return interleave(e, (Val[]){w.cosine, w.sine}, 2, blocks);
   }
-  for (int p = 0; p < 2; p++) w[p] = box_muller(e, x->w[2 * p], x->w[2 * p + 1], emit_vector(element, blocks), true);
-  return interleave(e, (Val[]){w[0].cosine, w[0].sine, w[1].cosine, w[1].sine}, 4, blocks);
+  const Wave both =
+      box_muller(e, concat(e, x->w[0], x->w[2]), concat(e, x->w[1], x->w[3]), emit_vector(element, 2 * blocks), true);
+  Val index[256];
+  for (unsigned i = 0; i < 4 * blocks; i++)
+    index[i] = emit_i32(e, (int32_t)(i % 2 * 2 * blocks + i / 2 % 2 * blocks + i / 4));
+  return LLVMBuildShuffleVector(e->builder, both.cosine, both.sine, LLVMConstVector(index, 4 * blocks), "");
 }
 
 unsigned emit_random_run_length(DType dtype) { return dtype_size(dtype) == 4 ? 4 : 2; }
