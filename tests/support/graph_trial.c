@@ -146,6 +146,29 @@ bool graph_trial_run(GraphTrial *t) {
   return !bad;
 }
 
+uint32_t graph_trial_many(GraphTrial t, uint32_t count) {
+  uint32_t failed = 0, discarded = 0;
+  for (uint64_t seed = 1; seed <= count; seed++) {
+    GraphTrial one = t;
+    one.graph = random_graph_options(seed, seed % 2 ? DT_F32 : DT_F64);
+    one.threads = 1 + (uint32_t)(seed / 2 % 2);
+    if (!t.passes) { /* differences need smooth graphs in f64, and take their gradients themselves */
+      one.order = 1 + (uint32_t)(seed % 3);
+      one.graph.dtype = DT_F64;
+      one.graph.order = 0;
+      one.graph.no_stop = true;
+    }
+    bool ok = graph_trial_run(&one);
+    discarded += one.discarded;
+    if (!ok && ++failed <= 3) graph_trial_report(&one, stderr);
+  }
+  if (discarded > count / 3) {
+    fprintf(stderr, "%u of %u samples hang on rounding\n", discarded, count);
+    failed++;
+  }
+  return failed;
+}
+
 void graph_trial_report(GraphTrial *t, FILE *out) {
   Module *small = random_graph_shrink(random_graph(&t->graph), fails, t);
   StrBuf text = {0};

@@ -22,6 +22,9 @@ typedef struct GraphTrial {
 
 /* Makes the graph and compares; true when the sides agree or the sample was discarded. */
 bool graph_trial_run(GraphTrial *t);
+/* Runs the trial on the graphs of seeds 1 .. count, f32 and f64 in turn, threads 1 and 2 in turn. Reports the first
+ * failures on stderr and returns how many there were; a run of discarded samples is a failure too. */
+uint32_t graph_trial_many(GraphTrial t, uint32_t count);
 /* Shrinks the failing graph and prints it with what differs. */
 void graph_trial_report(GraphTrial *t, FILE *out);
 

@@ -10,48 +10,25 @@
 
 #define COUNT 200
 
-static void check_passes(const char *passes) {
-  uint32_t discarded = 0, failed = 0;
-  for (uint64_t seed = 1; seed <= COUNT; seed++) {
-    GraphTrial t = {.graph = random_graph_options(seed, seed % 2 ? DT_F32 : DT_F64), .passes = passes};
-    bool ok = graph_trial_run(&t);
-    discarded += t.discarded;
-    if (!ok && ++failed <= 3) graph_trial_report(&t, stderr);
-  }
-  print_message("%s: %u of %d discarded\n", passes, discarded, COUNT);
-  assert_int_equal(failed, 0);
-  assert_true(discarded < COUNT / 3);
-}
-
 static void gradients(void **state) {
   (void)state;
-  check_passes(pass_pipeline_grad);
+  assert_int_equal(graph_trial_many((GraphTrial){.passes = pass_pipeline_grad}, COUNT), 0);
 }
 
 static void simplify(void **state) {
   (void)state;
-  check_passes("differentiate,simplify");
+  assert_int_equal(graph_trial_many((GraphTrial){.passes = "differentiate,simplify"}, COUNT), 0);
 }
 
 static void everything(void **state) {
   (void)state;
-  check_passes(pass_pipeline_opt);
+  assert_int_equal(graph_trial_many((GraphTrial){.passes = pass_pipeline_opt}, COUNT), 0);
 }
 
-/* Derivatives of order 1 to 3 of whole graphs against differences. */
+/* Derivatives of order 1 to 3 of whole graphs. */
 static void differences(void **state) {
   (void)state;
-  uint32_t discarded = 0, failed = 0;
-  for (uint64_t seed = 1; seed <= COUNT; seed++) {
-    GraphTrial t = {.graph = random_graph_options(seed, DT_F64), .order = 1 + (uint32_t)(seed % 3)};
-    t.graph.order = 0;
-    t.graph.no_stop = true;
-    bool ok = graph_trial_run(&t);
-    discarded += t.discarded;
-    if (!ok && ++failed <= 3) graph_trial_report(&t, stderr);
-  }
-  assert_int_equal(failed, 0);
-  assert_true(discarded < COUNT / 3);
+  assert_int_equal(graph_trial_many((GraphTrial){0}, COUNT), 0);
 }
 
 static char *printed(const Module *m) {
