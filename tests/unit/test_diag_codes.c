@@ -15,7 +15,8 @@ static bool reports(const char *text, const char *code) {
   DiagSink sink = {0};
   Ast *ast = parse_source(&sources, source_add(&sources, "example.sep", text, strlen(text), false), &sink);
   Elaborated e = {0};
-  if (!sink.n_errors && elaborate(&sources, ast, &(ElabOptions){0}, &e, &sink)) elaborated_free(&e);
+  if (!sink.n_errors) elaborate(&sources, ast, &(ElabOptions){0}, &e, &sink);
+  elaborated_free(&e);
   ast_free(ast);
   bool found = !code && sink.diag.n == 0;
   for (uint32_t i = 0; i < sink.diag.n; i++)

@@ -33,7 +33,8 @@ static char *messages(const char *name, const char *text) {
   DiagSink sink = {0};
   Ast *ast = parse_source(&sources, source_add(&sources, name, text, strlen(text), false), &sink);
   Elaborated e = {0};
-  if (!sink.n_errors && elaborate(&sources, ast, &(ElabOptions){0}, &e, &sink)) elaborated_free(&e);
+  if (!sink.n_errors) elaborate(&sources, ast, &(ElabOptions){0}, &e, &sink);
+  elaborated_free(&e);
   char *out = NULL;
   size_t n = 0;
   FILE *f = open_memstream(&out, &n);
