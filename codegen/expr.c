@@ -1,6 +1,7 @@
 /* One element of a node as kernel values: views become index arithmetic and masks, everything that has storage becomes
  * a load, the rest is computed where it is used. Depth is bounded by the caps on groups and on inline chains. */
 #include "codegen/lower.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -424,10 +425,43 @@ static KVal try_fma(Kern *k, NodeId n, const Ix *idx, KVal mask) {
   return K_NONE;
 }
 
+/* ---------------------------------------------------------------- bytes divided by a constant */
+
+/* The scalar constant that n spreads, if it is one. */
+static const float *spread_constant(const RegionPlan *r, NodeId n) {
+  while (rp_node(r, n)->op == OP_broadcast || rp_node(r, n)->op == OP_reshape) n = rp_in(r, n)[0];
+  if (rp_node(r, n)->op != OP_const || rp_elements(r, n) != 1 || rp_type(r, n)->dtype != DT_F32) return NULL;
+  return ir_const_data(r->L->m, rp_attr(r, n)->value);
+}
+
+/* x/c as x*(1/c) put right by one step: q + (x - q*c)/c. */
+static float corrected_quotient(float x, float c, float reciprocal) {
+  float q = x * reciprocal;
+  return fmaf(fmaf(-q, c, x), reciprocal, q);
+}
+
+/* Pixels over 255: there are 256 quotients, so it can be seen whether the products give the very same ones. */
+static KVal try_byte_quotient(Kern *k, NodeId n, const Ix *idx, KVal mask) {
+  RegionPlan *r = k->r;
+  const NodeId *in = rp_in(r, n);
+  if (rp_node(r, n)->op != OP_div || rp_type(r, n)->dtype != DT_F32 || rp_node(r, in[0])->op != OP_cast) return K_NONE;
+  const float *c = spread_constant(r, in[1]);
+  if (!c || rp_type(r, rp_in(r, in[0])[0])->dtype != DT_U8) return K_NONE;
+  float reciprocal = 1 / *c, minus = -*c;
+  for (int x = 0; x < 256; x++)
+    if (corrected_quotient((float)x, *c, reciprocal) != (float)x / *c) return K_NONE;
+  KBuilder *b = &k->b;
+  KVal x = node_value(k, in[0], idx, mask), by = kern_literal(k, DT_F32, &reciprocal),
+       m = kern_literal(k, DT_F32, &minus);
+  KVal q = kb_op(b, OP_mul, DT_F32, x, by, K_NONE);
+  return kb_fma(b, DT_F32, kb_fma(b, DT_F32, q, m, x), by, q);
+}
+
 static KVal value_elementwise(Kern *k, NodeId n, const Ix *idx, KVal mask) {
   const Node *node = rp_node(k->r, n);
   const NodeId *in = rp_in(k->r, n);
   KVal v[3] = {K_NONE, K_NONE, K_NONE}, fused = try_fma(k, n, idx, mask);
+  if (fused == K_NONE) fused = try_byte_quotient(k, n, idx, mask);
   if (fused != K_NONE) return fused;
   for (uint32_t i = 0; i < node->n_in; i++) v[i] = node_value(k, in[i], idx, mask);
   k->cost_per_element += op_cost(node->op);
