@@ -7,7 +7,7 @@
 #include "codegen/nest.h"
 #include <string.h>
 
-enum { DEPTH_MAX = 2048, DEPTH_BLOCK = 1024 };
+enum { DEEP = 1024, DEPTH_BLOCK = 512, DEEP_TILES = 32 };
 
 /* ---------------------------------------------------------------- strided operands */
 
@@ -152,8 +152,10 @@ typedef struct Tile {
   int64_t panels, row_tiles, row_parts;
   uint32_t a, b, tile, pack; /* buffers */
   bool packs;
-  bool by_rows;     /* all panels of a row tile, then its maps along whole rows; else panel by panel */
-  int64_t tile_row; /* elements of a row of the tile in scratch */
+  bool deep;           /* blocks of depth outermost */
+  int64_t depth_block; /* of a micro-kernel call */
+  bool by_rows;        /* all panels of a row tile, then its maps along whole rows; else panel by panel */
+  int64_t tile_row;    /* elements of a row of the tile in scratch */
 } Tile;
 
 static void choose_tile(Tile *t, const KTarget *target) {
@@ -209,24 +211,6 @@ static void emit_micro(Tile *t, const Ix *a_at, const Ix *b_at, const Ix *c_at, 
   kb_micro(b, m);
 }
 
-/* The product of one tile: one call, or blocks of depth added up. */
-static void emit_product(Tile *t, const Ix *a_at, const Ix *b_at, const Ix *c_at) {
-  KBuilder *b = &t->k->b;
-  int64_t depth = t->d.k;
-  if (depth <= DEPTH_MAX) {
-    emit_micro(t, a_at, b_at, c_at, false, depth, K_NONE);
-    return;
-  }
-  emit_micro(t, a_at, b_at, c_at, false, DEPTH_BLOCK, K_NONE);
-  Ix block = ix_value(kb_for(b, KL_SERIAL, 1, (depth - 1) / DEPTH_BLOCK, K_NONE));
-  Ix begin = ix_scale(&block, DEPTH_BLOCK), left = ix_scale(&begin, -1);
-  begin = ix_addc(&begin, DEPTH_BLOCK), left = ix_addc(&left, depth - DEPTH_BLOCK);
-  Ix a_off = ix_scale(&begin, t->d.a_k), b_off = ix_scale(&begin, t->packs ? t->nr : t->d.b_k);
-  a_off = ix_add(b, &a_off, a_at), b_off = ix_add(b, &b_off, b_at);
-  emit_micro(t, &a_off, &b_off, c_at, true, DEPTH_BLOCK, ix_materialise(b, &left));
-  kb_end(b);
-}
-
 /* Index of the product's axes from (batch, row, col). */
 static void result_index(Tile *t, const Ix *batch, const Ix *row, const Ix *col, Ix *idx) {
   RegionPlan *r = t->k->r;
@@ -239,7 +223,8 @@ static void result_index(Tile *t, const Ix *batch, const Ix *row, const Ix *col,
 }
 
 /* The maps after the product, over the tile's rows and columns that belong to the matrix. */
-static void emit_epilogue(Tile *t, const Ix *batch, const Ix *row_begin, const Ix *skip, const Ix *col_begin) {
+static void emit_epilogue(Tile *t, const Ix *batch, const Ix *row_begin, const Ix *skip, const Ix *col_begin,
+                          const Ix *scratch) {
   Kern *k = t->k;
   KBuilder *b = &k->b;
   const Group *group = &k->r->groups.at[k->g];
@@ -252,6 +237,7 @@ static void emit_epilogue(Tile *t, const Ix *batch, const Ix *row_begin, const I
   Ix j = ix_value(kb_for(b, KL_VECTOR, t->nr, t->by_rows ? t->d.n : t->nr, col_cap));
   Ix row = ix_add(b, row_begin, &i), col = ix_add(b, col_begin, &j), in_tile = ix_add(b, &i, skip);
   in_tile = ix_scale(&in_tile, t->tile_row), in_tile = ix_add(b, &in_tile, &j);
+  in_tile = ix_add(b, &in_tile, scratch);
   result_index(t, batch, &row, &col, idx);
   Ix at = expr_linearise(b, type->rank, type->dim, idx);
   kern_forget(k);
@@ -292,44 +278,80 @@ static Ix b_address(Tile *t, const Ix *col, const Ix *batch) {
   return ix_addc(&at, t->d.b.offset);
 }
 
-/* Opens the loop over the row tiles of part number `part`. */
-static Ix open_tiles(Tile *t, const Ix *part) {
+/* Opens the loop over the row tiles of part number `part`; *local counts them within the part. */
+static Ix open_tiles(Tile *t, const Ix *part, Ix *local) {
   KBuilder *b = &t->k->b;
   int64_t per_part = (t->row_tiles + t->row_parts - 1) / t->row_parts;
   Ix first = ix_scale(part, per_part), left = ix_scale(&first, -1);
   left = ix_addc(&left, t->row_tiles);
   KVal cap = t->row_tiles % per_part ? ix_materialise(b, &left) : K_NONE;
-  Ix tile = ix_value(kb_for(b, KL_SERIAL, 1, per_part, cap));
-  return ix_add(b, &tile, &first);
+  *local = ix_value(kb_for(b, KL_SERIAL, 1, per_part, cap));
+  return ix_add(b, local, &first);
 }
 
 /* A part of the rows: tile by tile, all panels, then the maps along whole rows. */
 static void emit_rows_unit(Tile *t, const Ix *unit) {
   KBuilder *b = &t->k->b;
-  Ix part, batch, skip, zero = ix_const(0);
+  Ix part, batch, skip, local, zero = ix_const(0);
   ix_divmod(b, unit, t->row_parts, &batch, &part);
-  Ix tile = open_tiles(t, &part), row_begin = ix_scale(&tile, t->mr), row0 = tile_rows(t, &row_begin, &skip);
+  Ix tile = open_tiles(t, &part, &local), row_begin = ix_scale(&tile, t->mr), row0 = tile_rows(t, &row_begin, &skip);
   Ix a_at = a_address(t, &row0, &batch);
   Ix panel = ix_value(kb_for(b, KL_SERIAL, 1, t->panels, K_NONE)), col = ix_scale(&panel, t->nr);
   Ix b_at = b_address(t, &col, &batch);
-  emit_product(t, &a_at, &b_at, &col);
+  emit_micro(t, &a_at, &b_at, &col, false, t->d.k, K_NONE);
   kb_end(b);
-  emit_epilogue(t, &batch, &row_begin, &skip, &zero);
+  emit_epilogue(t, &batch, &row_begin, &skip, &zero, &zero);
   kb_end(b);
 }
 
 /* One panel, or a part of its rows. */
 static void emit_panel_unit(Tile *t, const Ix *unit) {
   KBuilder *b = &t->k->b;
-  Ix part, panel, batch, rest, skip, zero = ix_const(0);
+  Ix part, panel, batch, rest, skip, local, zero = ix_const(0);
   ix_divmod(b, unit, t->row_parts, &rest, &part);
   ix_divmod(b, &rest, t->panels, &batch, &panel);
   Ix col = ix_scale(&panel, t->nr), b_at = b_address(t, &col, &batch);
   if (t->packs) emit_pack(t, &b_at, &col, t->d.k, K_NONE);
-  Ix tile = open_tiles(t, &part), row_begin = ix_scale(&tile, t->mr), row0 = tile_rows(t, &row_begin, &skip);
+  Ix tile = open_tiles(t, &part, &local), row_begin = ix_scale(&tile, t->mr), row0 = tile_rows(t, &row_begin, &skip);
   Ix a_at = a_address(t, &row0, &batch);
-  emit_product(t, &a_at, t->packs ? &zero : &b_at, &zero);
-  emit_epilogue(t, &batch, &row_begin, &skip, &col);
+  emit_micro(t, &a_at, t->packs ? &zero : &b_at, &zero, false, t->d.k, K_NONE);
+  emit_epilogue(t, &batch, &row_begin, &skip, &col, &zero);
+  kb_end(b);
+}
+
+/* One block of depth from k0 on, for every row tile of the part: added to what its scratch tile holds. */
+static void emit_depth_block(Tile *t, const Ix *part, const Ix *batch, const Ix *col, const Ix *k0, bool accumulate,
+                             KVal depth_cap) {
+  KBuilder *b = &t->k->b;
+  Ix skip, local, zero = ix_const(0), b_at = b_address(t, col, batch), b_off = ix_scale(k0, t->d.b_k);
+  b_at = ix_add(b, &b_at, &b_off);
+  if (t->packs) emit_pack(t, &b_at, col, t->depth_block, depth_cap);
+  Ix tile = open_tiles(t, part, &local), row_begin = ix_scale(&tile, t->mr), row0 = tile_rows(t, &row_begin, &skip);
+  Ix a_at = a_address(t, &row0, batch), a_off = ix_scale(k0, t->d.a_k), c_at = ix_scale(&local, t->mr * t->tile_row);
+  a_at = ix_add(b, &a_at, &a_off);
+  emit_micro(t, &a_at, t->packs ? &zero : &b_at, &c_at, accumulate, t->depth_block, depth_cap);
+  kb_end(b);
+}
+
+/* Deep products: blocks of depth outermost, so that what is read of A and B for one block stays in cache; the part's
+ * tiles wait in scratch until they are complete. */
+static void emit_deep_unit(Tile *t, const Ix *unit) {
+  KBuilder *b = &t->k->b;
+  Ix part, panel, batch, rest, skip, local, zero = ix_const(0);
+  ix_divmod(b, unit, t->row_parts, &rest, &part);
+  ix_divmod(b, &rest, t->panels, &batch, &panel);
+  Ix col = ix_scale(&panel, t->nr);
+  emit_depth_block(t, &part, &batch, &col, &zero, false, K_NONE);
+  Ix block = ix_value(kb_for(b, KL_SERIAL, 1, (t->d.k - 1) / t->depth_block, K_NONE)), k0 = ix_addc(&block, 1);
+  k0 = ix_scale(&k0, t->depth_block);
+  Ix left = ix_scale(&k0, -1);
+  left = ix_addc(&left, t->d.k);
+  emit_depth_block(t, &part, &batch, &col, &k0, true, t->d.k % t->depth_block ? ix_materialise(b, &left) : K_NONE);
+  kb_end(b);
+  Ix tile = open_tiles(t, &part, &local), row_begin = ix_scale(&tile, t->mr);
+  tile_rows(t, &row_begin, &skip);
+  Ix scratch = ix_scale(&local, t->mr * t->tile_row);
+  emit_epilogue(t, &batch, &row_begin, &skip, &col, &scratch);
   kb_end(b);
 }
 
@@ -337,7 +359,7 @@ static void emit_panel_unit(Tile *t, const Ix *unit) {
 static bool wants_rows(const Tile *t) {
   enum { B_BYTES = 256 << 10, TILE_BYTES = 32 << 10 };
   int64_t size = ir_dtype_size(t->dtype), padded = t->panels * t->nr;
-  return !t->packs && t->panels > 1 && t->row_tiles >= 4 && t->d.k * t->d.n * size <= B_BYTES &&
+  return !t->deep && !t->packs && t->panels > 1 && t->row_tiles >= 4 && t->d.k * t->d.n * size <= B_BYTES &&
          t->mr * padded * size <= TILE_BYTES;
 }
 
@@ -345,7 +367,8 @@ static bool wants_rows(const Tile *t) {
 static int64_t share_units(Tile *t, double cost, int64_t *units, int64_t *chunk) {
   int64_t whole = t->d.batch * (t->by_rows ? 1 : t->panels), tasks = tasks_for(cost, whole * t->row_tiles);
   t->row_parts = tasks > whole ? tasks / whole : 1;
-  if (t->packs && t->row_parts > 2) t->row_parts = 2;
+  if (t->deep && t->row_parts * DEEP_TILES < t->row_tiles) t->row_parts = (t->row_tiles + DEEP_TILES - 1) / DEEP_TILES;
+  if (t->packs && !t->deep && t->row_parts > 2) t->row_parts = 2;
   if (t->row_parts > t->row_tiles) t->row_parts = t->row_tiles;
   int64_t per_part = (t->row_tiles + t->row_parts - 1) / t->row_parts;
   t->row_parts = (t->row_tiles + per_part - 1) / per_part;
@@ -360,6 +383,20 @@ static void as_reduction(RegionPlan *r, uint32_t g) {
   group->kind = GK_MAP, group->b_space = B_FULL, group->custom = group->dot, group->has_reduce = true;
   r->cls[group->dot] = CL_CUSTOM;
   nest_reduce(r, g);
+}
+
+/* Order of the loops, operands to be packed, scratch. */
+static void plan_memory(Tile *t, const Store *b_store) {
+  int64_t size = ir_dtype_size(t->dtype);
+  bool columns_of_a = t->d.a_m == 1 && t->d.a_k != 1;
+  t->deep = t->d.k > (columns_of_a ? DEEP / 2 : DEEP);
+  t->depth_block = t->deep ? (columns_of_a ? DEPTH_BLOCK / 2 : DEPTH_BLOCK) : t->d.k;
+  t->packs = wants_packing(t, b_store) || (t->deep && t->row_tiles >= 8 && t->d.b_k * size >= 4096);
+  t->by_rows = wants_rows(t);
+  t->tile_row = t->by_rows ? t->panels * t->nr : t->nr;
+  int64_t tiles = t->deep ? (t->row_tiles < DEEP_TILES ? t->row_tiles : DEEP_TILES) : 1;
+  t->tile = kb_scratch(&t->k->b, t->dtype, tiles * t->mr * t->tile_row);
+  if (t->packs) t->pack = kb_scratch(&t->k->b, t->dtype, t->depth_block * t->nr);
 }
 
 void nest_dot(RegionPlan *r, uint32_t g) {
@@ -377,16 +414,14 @@ void nest_dot(RegionPlan *r, uint32_t g) {
   const Store *sa = &r->store[t.d.a.base], *sb = &r->store[t.d.b.base];
   t.a = kern_buf(&k, sa, t.dtype, rp_elements(r, t.d.a.base), false);
   t.b = kern_buf(&k, sb, t.dtype, rp_elements(r, t.d.b.base), false);
-  t.packs = wants_packing(&t, sb);
-  t.by_rows = wants_rows(&t);
-  t.tile_row = t.by_rows ? t.panels * t.nr : t.nr;
-  t.tile = kb_scratch(&k.b, t.dtype, t.mr * t.tile_row);
-  if (t.packs) t.pack = kb_scratch(&k.b, t.dtype, t.d.k * t.nr);
+  plan_memory(&t, sb);
   double elements = (double)(t.d.batch * t.d.m) * (double)t.d.n, flops = 2 * elements * (double)t.d.k;
   double cost = flops / (t.dtype == DT_F64 ? 100 : 200) + elements * group_cost(r, g);
   int64_t chunk, units, tasks = share_units(&t, cost, &units, &chunk);
   Ix unit = chunk == 1 ? ix_value(kb_task(&k.b, tasks)) : open_shared(&k.b, KL_SERIAL, 1, units, chunk, tasks);
-  if (t.by_rows)
+  if (t.deep)
+    emit_deep_unit(&t, &unit);
+  else if (t.by_rows)
     emit_rows_unit(&t, &unit);
   else
     emit_panel_unit(&t, &unit);

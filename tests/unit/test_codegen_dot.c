@@ -18,14 +18,15 @@ typedef struct Shape {
 } Shape;
 
 static const Shape shapes[] = {
-    {0, 64, 256, 50, false, false, BIAS_RELU}, {0, 64, 10, 256, false, false, BIAS_RELU},
-    {0, 70, 96, 20, true, false, UPDATE},      {0, 64, 70, 10, false, true, PLAIN},
-    {0, 13, 33, 17, false, false, PLAIN},      {0, 3, 40, 64, true, true, BIAS_RELU},
-    {0, 29, 16, 2500, false, false, PLAIN},    {0, 20, 33, 2100, false, true, PLAIN},
-    {0, 1, 50, 100, false, false, BIAS_RELU},  {0, 50, 1, 100, true, false, BIAS_RELU},
-    {3, 20, 30, 40, false, false, PLAIN},      {2, 17, 65, 33, false, true, BIAS_RELU},
-    {0, 5, 4, 3, false, false, UPDATE},        {0, 200, 300, 30, true, false, UPDATE},
-    {0, 0, 4, 3, false, false, PLAIN},         {0, 8, 16, 0, false, false, BIAS_RELU},
+    {0, 64, 256, 50, false, false, BIAS_RELU},   {0, 64, 10, 256, false, false, BIAS_RELU},
+    {0, 70, 96, 20, true, false, UPDATE},        {0, 64, 70, 10, false, true, PLAIN},
+    {0, 13, 33, 17, false, false, PLAIN},        {0, 3, 40, 64, true, true, BIAS_RELU},
+    {0, 29, 16, 2500, false, false, PLAIN},      {0, 20, 33, 2100, false, true, PLAIN},
+    {0, 500, 40, 1030, false, false, BIAS_RELU}, {0, 30, 40, 700, true, false, UPDATE},
+    {0, 1, 50, 100, false, false, BIAS_RELU},    {0, 50, 1, 100, true, false, BIAS_RELU},
+    {3, 20, 30, 40, false, false, PLAIN},        {2, 17, 65, 33, false, true, BIAS_RELU},
+    {0, 5, 4, 3, false, false, UPDATE},          {0, 200, 300, 30, true, false, UPDATE},
+    {0, 0, 4, 3, false, false, PLAIN},           {0, 8, 16, 0, false, false, BIAS_RELU},
 };
 
 static NodeId operand(Builder *b, DType d, const Shape *s, bool transposed, int64_t rows, int64_t cols) {
