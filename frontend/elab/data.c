@@ -1,5 +1,7 @@
 /* Data: declarations, splits, fields as tensors of a graph. */
 #include "frontend/elab/internal.h"
+#include "runtime/order.h"
+#include <math.h>
 
 /* ---------------------------------------------------------------- opening files */
 
@@ -138,22 +140,57 @@ static bool same_rows(Elab *E, const Columns *c, Span span, int64_t *rows) {
   return c->n > 0;
 }
 
+static void fill_part(Elab *E, GraphBuild *g, DataPart *p, const char *data, const Columns *c, int64_t rows) {
+  p->rows = rows, p->n_fields = c->n, p->row_source = IR_NONE;
+  p->field = arena_array(&E->mem, DataColumn, c->n + 1);
+  for (uint32_t k = 0; k < c->n; k++) p->field[k] = generated_column(E, g, data, p->name, c->name[k], c->value[k]);
+}
+
+/* Where each part ends: fractions of the rows, rounded; fractions that sum to 1 use every row. */
+static bool split_ends(Elab *E, const SplitCall *s, int64_t rows, int64_t *end, Span span) {
+  double sum = 0;
+  for (uint32_t k = 0; k < s->n; k++) {
+    sum += s->fraction[k];
+    end[k] = llround(sum * (double)rows);
+    bool ok = s->fraction[k] > 0 && sum < 1 + 1e-9 && end[k] > (k ? end[k - 1] : 0) && end[k] <= rows;
+    if (!ok) {
+      elab_error(E, "E0601", span, "the parts of a split are positive fractions of %lld rows that sum to at most 1",
+                 (long long)rows);
+      return false;
+    }
+  }
+  return true;
+}
+
+static Val shuffled_rows(Elab *E, int64_t rows, uint64_t seed) {
+  int32_t *order = arena_array(&E->mem, int32_t, rows + 1);
+  order_shuffle(order, rows, seed, 0, 0);
+  return val_tensor(E, ir_const(&E->g->cur->b, ir_type(E->m, DT_I32, 1, &rows), order));
+}
+
 /* Makes cells of the columns, divided by a seeded permutation when there is a split. */
 static DataDecl *decl_of_columns(Elab *E, GraphBuild *g, const char *name, const Columns *c, const SplitCall *s,
                                  Span span) {
   int64_t rows = 0;
   if (!same_rows(E, c, span, &rows)) return NULL;
-  if (s && s->n) {
-    elab_error(E, "E0900", span, "`split` of generated data is not there yet");
-    elab_hint(E, "generate two sources, or slice: `d.x[0:800]`");
-    return NULL;
-  }
+  uint32_t parts = s && s->n ? s->n : 1;
   DataDecl *d = arena_new(&E->mem, DataDecl);
-  *d = (DataDecl){.name = name, .n_splits = 1, .split = arena_new(&E->mem, DataPart)};
-  DataPart *p = d->split;
-  *p = (DataPart){.rows = rows, .n_fields = c->n, .row_source = IR_NONE};
-  p->field = arena_array(&E->mem, DataColumn, c->n + 1);
-  for (uint32_t k = 0; k < c->n; k++) p->field[k] = generated_column(E, g, name, NULL, c->name[k], c->value[k]);
+  *d = (DataDecl){.name = name, .n_splits = parts, .split = arena_array(&E->mem, DataPart, parts)};
+  if (parts == 1 && !(s && s->n)) {
+    fill_part(E, g, d->split, name, c, rows);
+    return d;
+  }
+  int64_t *end = arena_array(&E->mem, int64_t, parts);
+  if (!split_ends(E, s, rows, end, span)) return NULL;
+  Val order = shuffled_rows(E, rows, s->seed);
+  for (uint32_t k = 0; k < parts; k++) {
+    Columns part = {.n = c->n, .name = c->name, .value = arena_array(&E->mem, Val, c->n + 1)};
+    Val chosen = slice_axis(E, order, 0, k ? end[k - 1] : 0, end[k]);
+    for (uint32_t j = 0; j < c->n; j++)
+      part.value[j] = val_tensor(E, ir_gather(&E->g->cur->b, node_of(E, c->value[j]), node_of(E, chosen), 0, 0));
+    d->split[k].name = s->name[k];
+    fill_part(E, g, &d->split[k], name, &part, end[k] - (k ? end[k - 1] : 0));
+  }
   return d;
 }
 

@@ -70,6 +70,34 @@ static const char *target_text(Elab *E, Val x) {
   return x.kind == V_CELL ? elab_text(E, "`%s`", E->m->cell.at[x.cell].name) : "it";
 }
 
+/* Whether y, reached in frame f by the marked nodes, depends on x through values captured from outer frames. */
+static bool reached_outside(Elab *E, const Frame *f, const bool *mark, Val x) {
+  if (!f->parent) return false;
+  NodeId *y = arena_array(&E->mem, NodeId, f->param.n + 1);
+  uint32_t n = 0;
+  for (uint32_t k = 0; k < f->param.n; k++) {
+    const FrameParam *p = &f->param.at[k];
+    if ((p->kind == FP_CONST || p->kind == FP_CELL) && mark[p->param]) y[n++] = p->outer;
+  }
+  if (!n) return false;
+  Frame *up = f->parent;
+  bool *stop = current_versions(E, up), *outer = reach_region(E->m, up->b.region, y, n, stop);
+  bool here = false, above = x.kind == V_CELL;
+  for (const Frame *g = up; g && !above; g = g->parent) above = g == x.t.frame;
+  if (above) {
+    Frame *cur = E->g->cur;
+    E->g->cur = up;
+    NodeId node = x.kind == V_CELL ? cell_read(E, up, x.cell) : node_of(E, x);
+    E->g->cur = cur;
+    here = node != IR_NONE && node < ir_region(E->m, up->b.region)->node.n &&
+           outer[skip_anchors(E, up->b.region, node, outer)];
+    here = here || reached_outside(E, up, outer, x);
+  }
+  free(stop);
+  free(outer);
+  return here;
+}
+
 /* One grad op for y (scalar) and n targets, in y's frame. out: tensors. */
 static bool emit_grad(Elab *E, Val y, const Val *x, uint32_t n, bool zero_ok, Span span, Val *out) {
   Frame *f = y.t.frame, *cur = E->g->cur;
@@ -82,7 +110,7 @@ static bool emit_grad(Elab *E, Val y, const Val *x, uint32_t n, bool zero_ok, Sp
   bool ok = check_stale(E, f, mark, span);
   for (uint32_t k = 0; k < n && ok; k++) {
     in[k + 1] = skip_anchors(E, f->b.region, in[k + 1], mark);
-    if (mark[in[k + 1]] || zero_ok) continue;
+    if (mark[in[k + 1]] || zero_ok || reached_outside(E, f, mark, x[k])) continue;
     const Node *from = ir_node(E->m, f->b.region, y.t.node);
     elab_error(E, "E0505", span, "there is no path of derivatives to %s from here", target_text(E, x[k]));
     if (from->loc != IR_NONE) diag_note(E->sink, ir_loc_get(E->m, from->loc)->span, "the value comes from here");

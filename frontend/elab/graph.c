@@ -148,8 +148,11 @@ NodeId node_of(Elab *E, Val v) {
   NodeId n = bring(E, E->g->cur, v.t.frame, v.t.node);
   if (n != IR_NONE) return n;
   if (E->g->kind == GRAPH_INIT) {
+    E->init_saw_step = true;
     elab_error(E, "E0412", E->span, "an initial value cannot depend on values of a step");
-    elab_hint(E, "initialisers see compile-time values, shapes and file-level tensors");
+    elab_hint(
+        E, "initialisers see compile-time values, shapes and file-level tensors; in a layer that a `train` calls first "
+           "they may use its argument");
   } else {
     elab_error(E, "E0413", E->span, "this value belongs to another step");
     elab_hint(E, "blocks such as `every` run after the step: compute the value again inside");

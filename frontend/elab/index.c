@@ -1,8 +1,6 @@
 /* Indexing: one bracket for integers, slices, `..`, `none` and gathers; updates `x[I] = e`; members `a.name`. */
 #include "frontend/elab/internal.h"
 
-Val slice_axis(Elab *E, Val t, int64_t axis, int64_t lo, int64_t hi);
-
 /* ---------------------------------------------------------------- compile-time containers */
 
 static Val container_index(Elab *E, Val v, const IndexItem *item, Span span) {

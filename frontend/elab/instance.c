@@ -235,6 +235,42 @@ CellId initialised_cell(Elab *E, const Stmt *s, const char *full, CellKind kind,
   return c;
 }
 
+/* A parameter whose first value depends on the layer's argument: until it has been set, its value is that of the
+ * initialiser in the step itself, so the first training batch decides. */
+static CellId batch_cell(Elab *E, const Stmt *s, const char *full, CellKind kind, bool shaped, uint32_t rank,
+                         const int64_t *dim, DType dtype, Instance *owner) {
+  Val v = initial_value(E, s, shaped, rank, dim, dtype);
+  if (is_error(v)) return IR_NONE;
+  Frame *f = E->g->cur;
+  NodeId first = ir_unary(&f->b, OP_stop_gradient, node_of(E, v));
+  TypeId type = ir_node(E->m, f->b.region, first)->type, flag = ir_scalar(E->m, DT_BOOL);
+  CellId c = cell_new(E, full, type, kind, owner),
+         set = cell_new(E, elab_text(E, "%s.set", full), flag, CELL_COUNTER, NULL);
+  E->info.at[c].ones = v.ones;
+  Builder *init = &E->init->root->b;
+  graph_output(E, E->init, OUT_CELL, c, ir_full(init, type, 0));
+  graph_output(E, E->init, OUT_CELL, set, ir_full(init, flag, 0));
+  const Type *t = ir_type_get(E->m, type);
+  NodeId is_set = ir_broadcast_to(&f->b, cell_read(E, f, set), t->rank, t->dim);
+  Val now = val_tensor(E, ir_select(&f->b, is_set, cell_read(E, f, c), first));
+  cell_write(E, f, c, node_of(E, kind == CELL_PARAM ? anchor_value(E, now) : now));
+  cell_write(E, f, set, ir_scalar_const(&f->b, DT_BOOL, 1));
+  return c;
+}
+
+static CellId first_cell(Elab *E, const Stmt *s, const char *full, CellKind kind, bool shaped, uint32_t rank,
+                         const int64_t *dim, DType dtype, Instance *owner) {
+  DiagSink before = *E->sink;
+  E->init_saw_step = false;
+  CellId c = initialised_cell(E, s, full, kind, shaped, rank, dim, dtype, owner);
+  bool late = c == IR_NONE && E->init_saw_step && E->g->kind == GRAPH_STEP && owner;
+  if (!late) return c;
+  E->sink->diag.n = before.diag.n;
+  E->sink->n_errors = before.n_errors;
+  E->sink->exit_status = before.exit_status;
+  return batch_cell(E, s, full, kind, shaped, rank, dim, dtype, owner);
+}
+
 DType declared_dtype(Elab *E, const Stmt *s) {
   if (!s->dtype.text) return E->fdt;
   static const char *const names[] = {"bool", "u8", "i32", "i64", "u32", "u64", "f32", "f64"};
@@ -291,7 +327,7 @@ void declare_cell(Elab *E, const Stmt *s) {
   bool shaped = s->shape.present || s->random_init;
   const char *full = full_name(E, s);
   Slot *known = scope_here(E->cells, full);
-  CellId c = known ? known->value.cell : initialised_cell(E, s, full, kind, shaped, rank, dim, dtype, E->act->owner);
+  CellId c = known ? known->value.cell : first_cell(E, s, full, kind, shaped, rank, dim, dtype, E->act->owner);
   if (c == IR_NONE) {
     scope_bind(E, E->act->scope, s->name.text, val_error(), s->name.span);
     return;

@@ -367,7 +367,7 @@ struct Elab {
   Vec(const char *) settable;
   uint64_t next_anchor;
   uint32_t n_tasks_done; /* trains and others already emitted: `copy` then copies trained values */
-  bool init_saw_let;
+  bool init_saw_let, init_saw_step;
   bool quiet;     /* warnings are off: a second elaboration of the same text */
   uint32_t depth; /* of calls, against runaway recursion */
   TaskBuild *task;
@@ -436,6 +436,8 @@ Val tensor_cast(Elab *E, Val a, DType dtype, Span span);
 bool broadcast_pair(Elab *E, Val *a, Val *b, Span span, const char *sign);
 Val broadcast_shape(Elab *E, Val a, uint32_t rank, const int64_t *dim, uint16_t ones, Span span);
 Val tensor_select(Elab *E, Val c, Val a, Val b, Span span);
+/* Entries lo .. hi-1 of an axis. */
+Val slice_axis(Elab *E, Val t, int64_t axis, int64_t lo, int64_t hi);
 const char *dims_text(Elab *E, uint32_t rank, const int64_t *dim);
 
 /* ---------------------------------------------------------------- expr.c, call.c, index.c */

@@ -85,6 +85,9 @@ static void test_gradients_through_loops(void **state) {
   gives("fn f(x) { y = x; repeat 3 { y = y * x }; return grad(y, x) }\ntask t { report r = f(2.0) }", 32);
   gives("fn f(x) { s = 0; for k in 0..4 { s = s + x^2 * k }; return grad(s, x) }\ntask t { report r = f(1.5) }", 18);
   gives("fn f(x) { y = for k in 0..3 { yield x * k }; return grad(sum(y^2), x) }\ntask t { report r = f(2.0) }", 20);
+  /* a derivative inside a loop, through values from outside of it */
+  gives("param W = 3\ntask t { h = W * W; y = repeat 2 { g = grad(h * W, W); yield g }; report r = y[1] }", 27);
+  gives("param W = 3\ntask t { h = W * W; y = repeat 2 { g = grad(h * 2, W); yield g }; report r = y[1] }", 12);
   /* Langevin: a gradient inside a loop, on the loop's own variable */
   gives("fn energy(x) = sum(x^2) / 2\n"
         "task t { x = [4.]; repeat 2 { x = x - 0.5 * grad(energy(x), x) }; report r = x }",

@@ -117,6 +117,28 @@ static void test_generated_data(void **state) {
                      "eval on d { report r = sum(y) - sum(x^2) }") == 0);
 }
 
+static void test_split_of_generated_data(void **state) {
+  (void)state;
+  assert_true(
+      result("data d = generate { return x = 1.0 * iota(10) }.split(train = 0.8, test = 0.2)\n"
+             "task t { report r = sum(d.train.x) + sum(d.test.x) - 45 + len(d.train.x) - 4 * len(d.test.x) }") == 0);
+}
+
+/* A first value from the first batch, in forward order; later steps keep what training made of it. */
+static void test_initialiser_of_the_first_batch(void **state) {
+  (void)state;
+  Model *m = model_new("layer centre()(x: [.., n]) { param b : [n] = mean(x, axis = 0); return x - b }\n"
+                       "model net(x) = centre()(x)\ndata d = table(x = [[1.], [3.], [10.], [20.]])\n"
+                       "train on d { epochs 1; batch 2; shuffle = false\n"
+                       " y = net(x); minimize sum(y) using sgd(0.25); log y = sum(y) }\n"
+                       "eval on d { report r = net(x) }");
+  model_run(m);
+  /* b = 2 at first, then 2 + 0.5 a step; the second batch sums to 30 - 2 * 2.5 */
+  assert_true(fabs(model_cell(m, "net.centre_1.b", 0) - 3) < 1e-12);
+  assert_true(fabs(model_cell(m, "train.log.y.sum", 0) - 2 * (0 + 25)) < 1e-12);
+  model_free(m);
+}
+
 static void test_means_over_short_batches(void **state) {
   (void)state;
   Model *m = model_new("data d = table(x = [1., 2., 3., 4., 5.])\nparam w = 1\n"
@@ -184,6 +206,8 @@ int main(void) {
       cmocka_unit_test(test_settings),
       cmocka_unit_test(test_draws_do_not_move),
       cmocka_unit_test(test_next_rows),
+      cmocka_unit_test(test_split_of_generated_data),
+      cmocka_unit_test(test_initialiser_of_the_first_batch),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
