@@ -31,6 +31,7 @@ typedef struct RunSettings {
   uint64_t seed;
   int threads;
   ProgressMode progress;
+  double save_every_ms;
 } RunSettings;
 
 static bool read_settings(const Options *o, RunSettings *r) {
@@ -46,6 +47,11 @@ static bool read_settings(const Options *o, RunSettings *r) {
   if (o->threads) {
     if (!option_integer("threads", o->threads, 1, 1024, &v)) return false;
     r->threads = (int)v;
+  }
+  r->save_every_ms = 5000;
+  if (o->checkpoint_every) {
+    if (!option_integer("checkpoint-every", o->checkpoint_every, 0, 1 << 30, &v)) return false;
+    r->save_every_ms = 1000.0 * (double)v;
   }
   int mode = o->progress ? option_choice("progress", o->progress, modes) : 0;
   if (mode < 0) return false;
@@ -89,13 +95,23 @@ static bool tasks_exist(Session *s) {
   return true;
 }
 
+static TaskEnd run_task(Session *s, TaskId t) {
+  const Task *task = &s->m->task.at[t];
+  if (!picked(s->options, task)) return TASK_DONE;
+  TaskEnd end = task->kind == TASK_TRAIN ? session_train(s, t) : session_once(s, t);
+  bool load = end == TASK_DONE && task->kind == TASK_INIT && s->options->load;
+  return load && !session_load(s, s->options->load) ? TASK_FAILED : end;
+}
+
+/* From where the run stands to its end. */
 static TaskEnd run_tasks(Session *s) {
-  for (TaskId t = 0; t < s->m->task.n; t++) {
-    const Task *task = &s->m->task.at[t];
-    if (!picked(s->options, task)) continue;
-    TaskEnd end = task->kind == TASK_TRAIN ? session_train(s, t) : session_once(s, t);
+  while (s->place.task < s->m->task.n) {
+    TaskEnd end = run_task(s, s->place.task);
     if (end != TASK_DONE) return end;
-    if (task->kind == TASK_INIT && s->options->load && !session_load(s, s->options->load)) return TASK_FAILED;
+    s->place = (Place){.task = s->place.task + 1};
+    if (s->place.task == s->m->task.n) break;
+    if (*s->engine.stop) return TASK_INTERRUPTED;
+    if (!session_save_when_due(s)) return TASK_FAILED;
   }
   return TASK_DONE;
 }
@@ -104,10 +120,11 @@ static TaskEnd run_tasks(Session *s) {
 static void summarise(Session *s) {
   CompileTimes c = program_times(s->engine.program);
   const LoadTimes *l = &s->l->times;
+  int64_t steps = s->steps + s->place.step;
   double seconds = s->train_ms * 1e-3, front = l->parse + l->elaborate;
-  rundir_set(s->dir, "steps", json_integer(s->steps));
+  rundir_set(s->dir, "steps", json_integer(steps));
   rundir_set(s->dir, "seconds", json_real(seconds));
-  rundir_set(s->dir, "steps_per_second", json_real(seconds > 0 ? (double)s->steps / seconds : 0));
+  rundir_set(s->dir, "steps_per_second", json_real(seconds > 0 ? (double)steps / seconds : 0));
   rundir_set(s->dir, "compile_ms", json_real(front + l->grad + l->passes + c.plan + c.llvm + c.link));
   rundir_set(s->dir, "compile_breakdown_ms",
              json_pack("{sfsfsfsfsf}", "parse", front, "grad", l->grad, "passes", l->passes + c.plan, "llvm", c.llvm,
@@ -121,7 +138,7 @@ static void summarise(Session *s) {
 /* Runs an opened session and completes its folder, whatever happened. */
 static int run_session(Session *s) {
   TaskEnd end = tasks_exist(s) ? run_tasks(s) : TASK_FAILED;
-  bool kept = end == TASK_FAILED || session_save(s, rundir_file(s->dir, "checkpoint.safetensors"));
+  bool kept = end == TASK_FAILED || session_save(s);
   summarise(s);
   bool closed = rundir_summary(s->dir, s->sink) && session_report(s);
   int status = load_report(s->l, s->options);
@@ -143,12 +160,23 @@ static void processor_name(char *out, int size) {
   if (f) fclose(f);
 }
 
+/* The command line as config.json keeps it: what --resume takes up again. */
+static json_t *run_command(const Options *o) {
+  const struct {
+    const char *name, *value;
+  } option[] = {{"dtype", o->dtype}, {"epochs", o->epochs}, {"data", o->data}, {"load", o->load}};
+  json_t *command = json_object(), *set = json_object(), *tasks = json_array();
+  for (uint32_t i = 0; i < o->n_set; i++) json_object_set_new(set, o->set[i].name, json_string(o->set[i].value));
+  for (uint32_t i = 1; i < o->n_words; i++) json_array_append_new(tasks, json_string(o->word[i]));
+  json_object_set_new(command, "tasks", tasks);
+  json_object_set_new(command, "set", set);
+  for (uint32_t i = 0; i < sizeof option / sizeof *option; i++)
+    if (option[i].value) json_object_set_new(command, option[i].name, json_string(option[i].value));
+  return command;
+}
+
 /* What config.json says: enough to run the same again. */
 static json_t *run_config(const Session *s, const RunSettings *r) {
-  const Source *file = &s->l->sources.source.at[s->l->source];
-  CacheKey hash = cache_key(file->text, file->length, "model");
-  char hex[40];
-  snprintf(hex, sizeof hex, "%016llx%016llx", (unsigned long long)hash.h[0], (unsigned long long)hash.h[1]);
   json_t *settings = json_object(), *notes = json_array();
   for (uint32_t i = 0; i < s->l->elab.n_settings; i++)
     json_object_set_new(settings, s->l->elab.setting[i].name, json_string(s->l->elab.setting[i].value));
@@ -157,9 +185,17 @@ static json_t *run_config(const Session *s, const RunSettings *r) {
   uname(&machine);
   char cpu[256];
   processor_name(cpu, sizeof cpu);
-  return json_pack("{sssssosIsissssssso}", "file", s->options->word[0], "file_hash", hex, "settings", settings, "seed",
-                   (json_int_t)r->seed, "threads", (int)pool_threads(s->engine.pool), "seppo", SEPPO_VERSION, "system",
-                   machine.release, "cpu", cpu, "notes", notes);
+  return json_pack("{sssssosIsisssssssoso}", "file", s->options->word[0], "file_hash", s->identity.model, "settings",
+                   settings, "seed", (json_int_t)r->seed, "threads", (int)pool_threads(s->engine.pool), "seppo",
+                   SEPPO_VERSION, "system", machine.release, "cpu", cpu, "notes", notes, "command",
+                   run_command(s->options));
+}
+
+static bool begin_run(Session *s, const RunSettings *r) {
+  json_t *config = run_config(s, r);
+  bool ok = rundir_config(s->dir, config, s->sink) && rundir_keep(s->dir, 0, NULL, s->sink);
+  json_decref(config);
+  return ok;
 }
 
 static bool open_run(Session *s, const RunSettings *r) {
@@ -167,16 +203,69 @@ static bool open_run(Session *s, const RunSettings *r) {
   EngineOptions eo = {.seed = r->seed, .threads = r->threads, .compile = {.no_cache = o->no_cache}};
   if (!engine_open(&s->engine, s->m, &eo, s->sink)) return false;
   s->engine.stop = (volatile int32_t *)&stop_requested;
-  s->dir = rundir_open(o->out, model_name(o->word[0], &s->sink->mem), s->sink);
+  s->identity = session_identity(s);
+  s->save_every_ms = r->save_every_ms;
+  s->saved_ms = clock_ms();
+  s->dir = rundir_open(o->resume ? o->resume : o->out, model_name(o->word[0], &s->sink->mem), s->sink);
   if (!s->dir) return false;
   s->progress = progress_new(r->progress, stderr);
-  json_t *config = run_config(s, r);
-  bool ok = rundir_config(s->dir, config, s->sink);
-  json_decref(config);
-  return ok;
+  return o->resume ? session_resume(s) : begin_run(s, r);
 }
 
-int cmd_run(const Options *o) {
+/* ---------------------------------------------------------------- --resume */
+
+static bool bad_resume(const char *dir, const char *why) {
+  fprintf(stderr, "seppo: cannot resume %s: %s\n", dir, why);
+  return false;
+}
+
+/* Takes what the command line leaves open from the run's config.json, which must outlive the run. */
+static bool take_command(Options *o, const json_t *config) {
+  const struct {
+    const char *name, **value;
+  } option[] = {{"dtype", &o->dtype}, {"epochs", &o->epochs}, {"data", &o->data}, {"load", &o->load}};
+  const json_t *command = json_object_get(config, "command"), *seed = json_object_get(config, "seed");
+  if (!json_is_object(command) || !json_is_integer(seed))
+    return bad_resume(o->resume, "its config.json is not of a run");
+  for (uint32_t i = 0; i < sizeof option / sizeof *option; i++)
+    if (!*option[i].value) *option[i].value = json_string_value(json_object_get(command, option[i].name));
+  static char number[32];
+  snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(seed));
+  if (!o->seed) o->seed = number;
+  const char *name;
+  json_t *value;
+  if (o->n_set == 0) json_object_foreach(json_object_get(command, "set"), name, value) {
+      if (o->n_set < OPTIONS_MAX_WORDS) o->set[o->n_set++] = (Setting){name, json_string_value(value)};
+    }
+  const json_t *tasks = json_object_get(command, "tasks");
+  if (o->n_words == 1)
+    for (size_t i = 0; i < json_array_size(tasks) && o->n_words < OPTIONS_MAX_WORDS; i++)
+      o->word[o->n_words++] = json_string_value(json_array_get(tasks, i));
+  return true;
+}
+
+/* The options of the run in o->resume. NULL after a message. */
+static json_t *resumed_options(Options *o) {
+  StrBuf path = {0};
+  sb_printf(&path, "%s/config.json", o->resume);
+  json_t *config = json_load_file(path.s, 0, NULL);
+  sb_free(&path);
+  if (!config) return bad_resume(o->resume, "it has no config.json that can be read"), NULL;
+  if (take_command(o, config)) return config;
+  json_decref(config);
+  return NULL;
+}
+
+/* ---------------------------------------------------------------- the command */
+
+static int open_and_run(Session *s, const RunSettings *r) {
+  if (!open_run(s, r)) return load_report(s->l, s->options);
+  if (s->place.task < s->m->task.n) return run_session(s);
+  fprintf(stderr, "seppo: the run in %s is complete\n", rundir_path(s->dir));
+  return EXIT_DONE;
+}
+
+static int run_with(const Options *o) {
   RunSettings r = {0};
   if (!read_settings(o, &r)) return EXIT_USAGE;
   Loaded l = {0};
@@ -187,12 +276,23 @@ int cmd_run(const Options *o) {
     status = load_report(&l, o);
   } else {
     s.m = l.elab.module;
-    status = open_run(&s, &r) ? run_session(&s) : load_report(&l, o);
+    status = open_and_run(&s, &r);
     session_pictures_free(&s);
+    free(s.best.cells);
     if (s.progress) progress_free(s.progress);
     if (s.dir) rundir_close(s.dir);
     engine_close(&s.engine);
   }
   load_free(&l);
+  return status;
+}
+
+int cmd_run(const Options *given) {
+  if (!given->resume) return run_with(given);
+  Options o = *given;
+  if (o.out) return fprintf(stderr, "seppo: --resume DIR goes on in DIR: leave --out away\n"), EXIT_USAGE;
+  json_t *config = resumed_options(&o);
+  int status = config ? run_with(&o) : EXIT_FILES;
+  json_decref(config);
   return status;
 }

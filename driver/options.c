@@ -29,6 +29,7 @@ static const OptionInfo option_table[] = {
     TEXT(resume, "resume", "DIR", "continue the run in DIR as if it had never stopped"),
     TEXT(load, "load", "CKPT", "start from the parameters and states of a checkpoint"),
     TEXT(epochs, "epochs", "N", "override the epochs of every train"),
+    TEXT(checkpoint_every, "checkpoint-every", "SECONDS", "least time between two checkpoints (default 5; 0: always)"),
     TEXT(progress, "progress", "auto|bar|plain|json|none", "how progress is shown on stderr"),
     FLAG(quiet, "quiet", "results only"),
     TEXT(stage, "stage", "ast|graph|grad|opt|kernels|llvm|asm", "which form of the program to print"),

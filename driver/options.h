@@ -14,7 +14,7 @@ typedef struct Options {
   Setting set[OPTIONS_MAX_WORDS];
   uint32_t n_set;
   /* run */
-  const char *seed, *threads, *dtype, *data, *out, *resume, *load, *epochs, *progress;
+  const char *seed, *threads, *dtype, *data, *out, *resume, *load, *epochs, *progress, *checkpoint_every;
   bool quiet;
   /* ir, opt, build, cache, data, fmt, gradcheck, profile */
   const char *stage, *task, *format, *passes, *print_after, *output;

@@ -32,8 +32,13 @@ bool rundir_metrics(RunDir *r, const char *task, int64_t epoch, int64_t step, do
 /* Everything recorded under this name so far, also by the run that is being resumed: for plots of the history. Arrays
  * live until the next rundir_metrics or rundir_close; at[i] is the epoch, or the step of records without one. */
 uint32_t rundir_history(RunDir *r, const char *task, const char *name, const double **at, const double **value);
-/* Forgets what was recorded after `step` of `task`: a run resumed from that step will record it again. */
-bool rundir_rewind(RunDir *r, const char *task, int64_t step, DiagSink *sink);
+/* Records in metrics.jsonl, those of the run that is being resumed included. */
+int64_t rundir_records(const RunDir *r);
+/* Forgets all records after the first n: a run resumed from a checkpoint will record them again. `seconds` (may be
+ * NULL) becomes that of the last record kept. */
+bool rundir_keep(RunDir *r, int64_t n, double *seconds, DiagSink *sink);
+/* The arrays reported so far, as rundir_array was given them: {task: {name: value}}. The caller frees it. */
+json_t *rundir_arrays(const RunDir *r);
 /* A reported array (`report name = e` of rank > 0, `report .. by ..`): goes to the summary only. Takes ownership. */
 void rundir_array(RunDir *r, const char *task, const char *name, json_t *value);
 /* Sets one key at the top of summary.json (steps, seconds, compile_ms, ...). Takes ownership. */

@@ -130,8 +130,74 @@ static bool act_report(ActionCall *c) {
   return ok;
 }
 
+/* One group of a table: rows that share a value of the field. */
+typedef struct Group {
+  double key, mean, square;
+  int64_t n;
+} Group;
+
+static int by_key(const void *a, const void *b) {
+  double x = ((const Group *)a)->key, y = ((const Group *)b)->key;
+  return (x > y) - (x < y);
+}
+
+/* Groups of the field's values, sorted; each with the mean and the sum of squares about it (Welford 1962). */
+static uint32_t group_rows(const ActionCall *c, Group *group) {
+  int64_t rows = ir_elements(action_type(c, 1));
+  uint32_t n = 0;
+  for (int64_t i = 0; i < rows; i++) group[i] = (Group){.key = action_value(c, 1, i)};
+  qsort(group, (size_t)rows, sizeof *group, by_key);
+  for (int64_t i = 0; i < rows; i++)
+    if (i == 0 || group[i].key != group[n - 1].key) group[n++] = group[i];
+  for (int64_t i = 0; i < rows; i++) {
+    Group *g = bsearch(&(Group){.key = action_value(c, 1, i)}, group, n, sizeof *group, by_key);
+    if (!g) continue; /* NaN equals nothing */
+    double v = action_value(c, 0, i), d = v - g->mean;
+    g->mean += d / (double)++g->n;
+    g->square += d * (v - g->mean);
+  }
+  return n;
+}
+
+static double deviation(const Group *g) { return sqrt(g->square / (double)g->n); }
+
+static json_t *json_number(double v) { return isfinite(v) ? json_real(v) : json_null(); }
+
+static void print_groups(const ActionCall *c, const Group *group, uint32_t n) {
+  progress_clear(c->s->progress);
+  printf("%s.%s\n%14s %14s %14s %10s\n", c->at.task, c->action->name, "value", "mean", "std", "n");
+  for (uint32_t i = 0; i < n; i++)
+    printf("%14.7g %14.7g %14.7g %10lld\n", group[i].key, group[i].mean, deviation(&group[i]), (long long)group[i].n);
+  fflush(stdout);
+}
+
+/* `report name by field = e`: mean and spread of e over the rows of each value of the field. */
+static bool act_report_by(ActionCall *c) {
+  Session *s = c->s;
+  int64_t rows = ir_elements(action_type(c, 0)), keys = ir_elements(action_type(c, 1));
+  if (rows != keys) {
+    Span at = c->action->loc == IR_NONE ? SPAN_NONE : ir_loc_get(s->m, c->action->loc)->span;
+    diag_error(s->sink, "E1004", at, "`report .. by` needs one value a row: %lld values, %lld rows", (long long)rows,
+               (long long)keys);
+    return false;
+  }
+  Group *group = calloc((size_t)rows + 1, sizeof *group);
+  if (!group) return false;
+  uint32_t n = group_rows(c, group);
+  json_t *table = json_array();
+  for (uint32_t i = 0; i < n; i++)
+    json_array_append_new(table, json_pack("{s:o, s:o, s:o, s:I}", "value", json_number(group[i].key), "mean",
+                                           json_number(group[i].mean), "std", json_number(deviation(&group[i])), "n",
+                                           (json_int_t)group[i].n));
+  rundir_array(s->dir, c->at.task, c->action->name, table);
+  print_groups(c, group, n);
+  free(group);
+  return true;
+}
+
 static bool act_checkpoint(ActionCall *c) {
-  return session_save(c->s, rundir_file(c->s->dir, "checkpoint.safetensors"));
+  c->s->save_asked = true; /* written when everything that belongs to this moment is done */
+  return true;
 }
 
 static bool act_stop(ActionCall *c) {
@@ -139,17 +205,12 @@ static bool act_stop(ActionCall *c) {
   return true;
 }
 
-static bool act_not_there(ActionCall *c) {
-  static const char *const word[] = {[ACT_REPORT_BY] = "report .. by", [ACT_KEEP] = "keep best"};
-  Span at = c->action->loc == IR_NONE ? SPAN_NONE : ir_loc_get(c->s->m, c->action->loc)->span;
-  diag_error(c->s->sink, "E0902", at, "`%s` is not there yet in this version", word[c->action->kind]);
-  return false;
-}
+static bool act_keep(ActionCall *c) { return session_keep(c->s, c->action, action_value(c, 0, 0), c->stop); }
 
 static const ActionFn action_table[] = {
-    [ACT_LOG] = act_log,     [ACT_REPORT] = act_report,         [ACT_REPORT_BY] = act_not_there,
+    [ACT_LOG] = act_log,     [ACT_REPORT] = act_report,         [ACT_REPORT_BY] = act_report_by,
     [ACT_PRINT] = act_print, [ACT_IMAGE] = act_image,           [ACT_GIF] = act_gif,
-    [ACT_PLOT] = act_plot,   [ACT_CHECKPOINT] = act_checkpoint, [ACT_KEEP] = act_not_there,
+    [ACT_PLOT] = act_plot,   [ACT_CHECKPOINT] = act_checkpoint, [ACT_KEEP] = act_keep,
     [ACT_STOP] = act_stop,
 };
 

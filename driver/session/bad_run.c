@@ -7,8 +7,7 @@ static LocId bad_loc(const Session *s, const Context *c) {
   return ir_node(s->m, c->bad_region, c->bad_node)->loc;
 }
 
-/* The innermost place in the user's own files; library frames become notes. */
-static Span user_span(const Session *s, LocId loc) {
+Span session_user_span(const Session *s, LocId loc) {
   for (; loc != IR_NONE; loc = ir_loc_get(s->m, loc)->inlined_at) {
     Span span = ir_loc_get(s->m, loc)->span;
     if (span.source < s->l->sources.source.n && !s->l->sources.source.at[span.source].library) return span;
@@ -25,7 +24,7 @@ void session_bad_run(Session *s, TaskId t, const Graph *g, const Context *c, Run
   (void)g;
   const char *task = s->m->task.at[t].name;
   LocId loc = bad_loc(s, c);
-  Span at = user_span(s, loc);
+  Span at = session_user_span(s, loc);
   long long step = (long long)c->step;
   switch (status) {
   case RUN_BAD_INDEX:

@@ -7,6 +7,7 @@ static bool run_graph(Session *s, TaskId id, ReadyGraph *g, int32_t *order) {
   const Task *task = &s->m->task.at[id];
   Context c = engine_context(&s->engine, engine_key(&s->engine, task->name, 0));
   c.order = order;
+  c.stop = NULL; /* it runs once, whole */
   RunStatus status = engine_run(&s->engine, g, &c, 1);
   if (status != RUN_OK) session_bad_run(s, id, g->graph, &c, status);
   return status == RUN_OK;

@@ -1,34 +1,117 @@
-/* Cells to a checkpoint and back, under the names of the model table. */
+/* Cells to a checkpoint and back, under the names of the model table; with the place in the run while it lasts. */
 #include "driver/session/session.h"
 #include "runtime/checkpoint.h"
 #include <stdlib.h>
 #include <string.h>
 
-/* What a checkpoint holds: everything that outlives a step but the sums behind the logs of an unfinished epoch. */
-static bool kept(const Cell *c) { return c->kind != CELL_METRIC; }
+#define BEST_PREFIX "best."
 
-static CheckpointTensor cell_tensor(const Session *s, CellId i) {
+/* ---------------------------------------------------------------- writing */
+
+typedef struct Draft {
+  Vec(CheckpointTensor) tensor;
+  Vec(CheckpointMeta) meta;
+  Arena mem;
+} Draft;
+
+static CheckpointTensor cell_tensor(const Session *s, CellId i, const uint8_t *cells) {
   const Cell *c = &s->m->cell.at[i];
   const Type *t = ir_type_get(s->m, c->type);
-  CheckpointTensor out = {.name = c->name, .dtype = t->dtype, .rank = t->rank, .bytes = engine_cell(&s->engine, i)};
+  CheckpointTensor out = {.name = c->name, .dtype = t->dtype, .rank = t->rank};
+  out.bytes = cells + s->engine.layout->offset[i];
   memcpy(out.dim, t->dim, sizeof out.dim);
   return out;
 }
 
-bool session_save(Session *s, const char *path) {
-  uint32_t n = 0;
-  CheckpointTensor *tensor = calloc(s->m->cell.n + 1, sizeof *tensor);
-  if (!tensor) return false;
-  for (CellId i = 0; i < s->m->cell.n; i++)
-    if (kept(&s->m->cell.at[i])) tensor[n++] = cell_tensor(s, i);
-  char steps[32], seed[32];
-  snprintf(steps, sizeof steps, "%lld", (long long)s->steps);
-  snprintf(seed, sizeof seed, "%llu", (unsigned long long)s->engine.seed);
-  CheckpointMeta meta[] = {{"seed", seed}, {"step", steps}};
-  bool ok = checkpoint_write(path, tensor, n, meta, 2, s->sink, SPAN_NONE);
-  free(tensor);
+static bool is_model(const Cell *c) { return c->kind == CELL_PARAM || c->kind == CELL_STATE; }
+
+/* Sums behind the logs matter in the middle of a training only. */
+static bool kept(const Session *s, const Cell *c) { return c->kind != CELL_METRIC || s->place.begun; }
+
+static void put_meta(Draft *d, const char *key, const char *value) {
+  vec_push(&d->meta, ((CheckpointMeta){key, value}));
+}
+
+static void put_number(Draft *d, const char *key, int64_t value) {
+  put_meta(d, key, arena_printf(&d->mem, "%lld", (long long)value));
+}
+
+/* The best copy of `keep best`, and how it came about. */
+static void put_best(const Session *s, Draft *d) {
+  const Best *b = &s->best;
+  if (!b->action) return;
+  for (CellId i = 0; i < s->m->cell.n; i++) {
+    if (!is_model(&s->m->cell.at[i])) continue;
+    CheckpointTensor t = cell_tensor(s, i, b->cells);
+    t.name = arena_printf(&d->mem, BEST_PREFIX "%s", t.name);
+    vec_push(&d->tensor, t);
+  }
+  put_meta(d, "best", arena_printf(&d->mem, "%a", b->value));
+  put_number(d, "best_misses", b->misses);
+}
+
+/* What an unfinished run needs to go on. */
+static void put_place(const Session *s, Draft *d) {
+  const Place *p = &s->place;
+  json_t *arrays = rundir_arrays(s->dir);
+  StrBuf text = {0};
+  if (json_object_size(arrays) > 0) json_print(arrays, 0, &text);
+  if (text.n) put_meta(d, "arrays", arena_strdup(&d->mem, text.s));
+  sb_free(&text);
+  json_decref(arrays);
+  put_meta(d, "task", s->m->task.at[p->task].name);
+  put_number(d, "task_number", p->task);
+  put_number(d, "records", rundir_records(s->dir));
+  if (!p->begun) return;
+  put_number(d, "task_step", p->step);
+  put_number(d, "epoch", p->epoch);
+  put_best(s, d);
+}
+
+static bool write_draft(Session *s, Draft *d, const char *path) {
+  bool ok = checkpoint_write(path, d->tensor.at, d->tensor.n, d->meta.at, d->meta.n, s->sink, SPAN_NONE);
+  vec_free(&d->tensor);
+  vec_free(&d->meta);
+  arena_free(&d->mem);
   return ok;
 }
+
+bool session_save(Session *s) {
+  double begin = clock_ms();
+  Draft d = {0};
+  RunIdentity id = s->identity;
+  for (CellId i = 0; i < s->m->cell.n; i++)
+    if (kept(s, &s->m->cell.at[i])) vec_push(&d.tensor, cell_tensor(s, i, s->engine.cells));
+  put_meta(&d, "model", id.model);
+  put_meta(&d, "settings", id.settings);
+  put_meta(&d, "data", id.data);
+  put_meta(&d, "seed", arena_printf(&d.mem, "%llu", (unsigned long long)s->engine.seed));
+  put_number(&d, "step", s->steps + s->place.step);
+  if (s->place.task < s->m->task.n) put_place(s, &d);
+  bool ok = write_draft(s, &d, rundir_file(s->dir, "checkpoint.safetensors"));
+  s->saved_ms = clock_ms();
+  s->save_cost_ms = s->saved_ms - begin;
+  s->save_asked = false;
+  return ok;
+}
+
+bool session_save_when_due(Session *s) {
+  enum { share = 50 }; /* at most one part in so many of the run's time is spent on checkpoints */
+  double since = clock_ms() - s->saved_ms;
+  bool due = s->save_every_ms == 0 || (since >= s->save_every_ms && since >= share * s->save_cost_ms);
+  return !(due || s->save_asked) || session_save(s);
+}
+
+bool session_save_best(Session *s) {
+  Draft d = {0};
+  for (CellId i = 0; i < s->m->cell.n; i++)
+    if (is_model(&s->m->cell.at[i])) vec_push(&d.tensor, cell_tensor(s, i, s->best.cells));
+  put_number(&d, "step", s->steps + s->place.step);
+  put_meta(&d, "best", arena_printf(&d.mem, "%.17g", s->best.value));
+  return write_draft(s, &d, rundir_file(s->dir, "best.safetensors"));
+}
+
+/* ---------------------------------------------------------------- reading */
 
 static bool same_type(const CheckpointTensor *a, const CheckpointTensor *b) {
   return a->dtype == b->dtype && a->rank == b->rank && !memcmp(a->dim, b->dim, sizeof a->dim[0] * a->rank);
@@ -52,29 +135,124 @@ static bool wrong_shape(Session *s, const char *path, const CheckpointTensor *wa
   return false;
 }
 
-/* Copies every parameter and state the checkpoint has; one that it lacks is an error, so that nothing starts half
- * loaded. Optimiser state and tensors computed once may be absent: another task may do without. */
-static bool take_cells(Session *s, const Checkpoint *c) {
+static bool refuse(Session *s, const char *path, const char *what, const char *name) {
+  diag_error(s->sink, "E0604", SPAN_NONE, "%s %s `%s`", path, what, name);
+  diag_status(s->sink, EXIT_FILES);
+  return false;
+}
+
+/* Copies the cells of `kinds` (a mask) that the checkpoint has; one of `needed` that it lacks is an error, so that
+ * nothing starts half loaded. */
+static bool take_cells(Session *s, const Checkpoint *c, const char *prefix, uint32_t kinds, uint32_t needed,
+                       uint8_t *cells) {
   for (CellId i = 0; i < s->m->cell.n; i++) {
     const Cell *cell = &s->m->cell.at[i];
-    CheckpointTensor want = cell_tensor(s, i);
-    const CheckpointTensor *found = kept(cell) ? checkpoint_find(c, cell->name) : NULL;
-    if (!found && cell->kind != CELL_PARAM) continue;
-    if (!found) {
-      diag_error(s->sink, "E0604", SPAN_NONE, "%s has no parameter `%s`", c->path, cell->name);
-      diag_status(s->sink, EXIT_FILES);
-      return false;
-    }
+    if (!(kinds >> cell->kind & 1)) continue;
+    CheckpointTensor want = cell_tensor(s, i, cells);
+    const char *name = *prefix ? arena_printf(&s->engine.mem, "%s%s", prefix, cell->name) : cell->name;
+    const CheckpointTensor *found = checkpoint_find(c, name);
+    if (!found && !(needed >> cell->kind & 1)) continue;
+    if (!found) return refuse(s, c->path, "has no", name);
     if (!same_type(&want, found)) return wrong_shape(s, c->path, &want, found);
-    memcpy(engine_cell(&s->engine, i), found->bytes, checkpoint_tensor_bytes(found));
+    memcpy(cells + s->engine.layout->offset[i], found->bytes, checkpoint_tensor_bytes(found));
   }
   return true;
 }
 
+enum { MODEL_CELLS = 1u << CELL_PARAM | 1u << CELL_STATE, ALL_CELLS = (1u << (CELL_COUNTER + 1)) - 1 };
+
 bool session_load(Session *s, const char *path) {
   Checkpoint *c = checkpoint_open(path, s->sink, SPAN_NONE);
   if (!c) return false;
-  bool ok = take_cells(s, c);
+  /* Optimiser state and tensors computed once may be absent: another task may do without. */
+  bool ok = take_cells(s, c, "", ALL_CELLS & ~(1u << CELL_METRIC), 1u << CELL_PARAM, s->engine.cells);
+  checkpoint_close(c);
+  return ok;
+}
+
+static int64_t meta_number(const Checkpoint *c, const char *key) {
+  const char *text = checkpoint_meta(c, key);
+  return text ? strtoll(text, NULL, 10) : -1;
+}
+
+static bool same_run(Session *s, const Checkpoint *c) {
+  RunIdentity id = s->identity;
+  char seed[32];
+  snprintf(seed, sizeof seed, "%llu", (unsigned long long)s->engine.seed);
+  const struct {
+    const char *key, *here, *message;
+  } part[] = {{"model", id.model, "the model file has changed since this run began: it cannot be continued"},
+              {"settings", id.settings, "the settings are not those this run began with: it cannot be continued"},
+              {"data", id.data, "the data are not those this run began with: it cannot be continued"},
+              {"seed", seed, "the seed is not the one this run began with: it cannot be continued"}};
+  for (uint32_t i = 0; i < sizeof part / sizeof *part; i++) {
+    const char *there = checkpoint_meta(c, part[i].key);
+    if (there && !strcmp(there, part[i].here)) continue;
+    diag_error(s->sink, "E0604", SPAN_NONE, "%s: %s", c->path,
+               there ? part[i].message : "this checkpoint was not written by a run: it cannot be continued");
+    diag_hint(s->sink, "`--load %s` starts a new run from its parameters", c->path);
+    diag_status(s->sink, EXIT_FILES);
+    return false;
+  }
+  return true;
+}
+
+static bool take_best(Session *s, const Checkpoint *c) {
+  const char *value = checkpoint_meta(c, "best");
+  if (!value) return true;
+  Best *b = &s->best;
+  const Task *t = &s->m->task.at[s->place.task];
+  for (uint32_t i = 0; i < t->n_events; i++)
+    for (uint32_t k = 0; k < t->event[i].n_actions; k++)
+      if (t->event[i].action[k].kind == ACT_KEEP) b->action = &t->event[i].action[k];
+  b->value = strtod(value, NULL);
+  b->misses = meta_number(c, "best_misses");
+  b->cells = calloc(1, s->engine.cell_bytes);
+  return b->cells && take_cells(s, c, BEST_PREFIX, MODEL_CELLS, MODEL_CELLS, b->cells);
+}
+
+static void take_arrays(Session *s, const Checkpoint *c) {
+  const char *text = checkpoint_meta(c, "arrays"), *task, *name;
+  json_t *all = text ? json_loads(text, 0, NULL) : NULL, *values, *value;
+  json_object_foreach(all, task, values) {
+    json_object_foreach(values, name, value) rundir_array(s->dir, task, name, json_incref(value));
+  }
+  json_decref(all);
+}
+
+/* The task the checkpoint was written in; that of a complete run names none. */
+static bool take_place(Session *s, const Checkpoint *c) {
+  int64_t task = meta_number(c, "task_number"), step = meta_number(c, "task_step"), total = meta_number(c, "step");
+  s->place = (Place){.task = s->m->task.n};
+  s->steps = total;
+  if (task < 0) return true;
+  if (task >= s->m->task.n)
+    return refuse(s, c->path, "does not fit this file, which lacks", checkpoint_meta(c, "task_number"));
+  s->place.task = (TaskId)task;
+  if (step < 0) return true;
+  s->place.begun = true;
+  s->place.step = step;
+  s->place.epoch = meta_number(c, "epoch");
+  s->steps = total - step;
+  return take_best(s, c);
+}
+
+bool session_resume(Session *s) {
+  const char *path = rundir_file(s->dir, "checkpoint.safetensors");
+  FILE *there = fopen(path, "rb");
+  if (!there) return rundir_keep(s->dir, 0, NULL, s->sink); /* stopped before the first checkpoint: from the start */
+  fclose(there);
+  Checkpoint *c = checkpoint_open(path, s->sink, SPAN_NONE);
+  if (!c) return false;
+  bool ok = same_run(s, c) && take_place(s, c);
+  uint32_t needed = s->place.begun ? ALL_CELLS : ALL_CELLS & ~(1u << CELL_METRIC);
+  ok = ok && take_cells(s, c, "", ALL_CELLS, needed, s->engine.cells);
+  if (ok && s->place.task < s->m->task.n) {
+    double seconds;
+    ok = rundir_keep(s->dir, meta_number(c, "records"), &seconds, s->sink);
+    s->train_ms = seconds * 1e3;
+    take_arrays(s, c);
+  }
   checkpoint_close(c);
   return ok;
 }

@@ -7,6 +7,27 @@
 #include "runtime/progress.h"
 #include "runtime/rundir.h"
 
+/* Where a run stands: with the cells, all that is needed to go on. */
+typedef struct Place {
+  TaskId task;   /* being run, or the next one; the number of tasks when the run is complete */
+  bool begun;    /* a training of which `step` steps are done and reported on */
+  int64_t step;  /* of the task */
+  int64_t epoch; /* that these steps end in */
+} Place;
+
+/* What `keep best` of a training has found so far. */
+typedef struct Best {
+  const Action *action; /* NULL: nothing kept yet */
+  double value;
+  int64_t misses; /* times without improvement since */
+  uint8_t *cells; /* copy of the cell arena, of which parameters and states count */
+} Best;
+
+/* Hashes, in hexadecimal, of what decides a run's bits: text of the model's files, settings in force, data. */
+typedef struct RunIdentity {
+  const char *model, *settings, *data;
+} RunIdentity;
+
 typedef struct Session {
   const Options *options;
   Loaded *l;
@@ -19,8 +40,14 @@ typedef struct Session {
   double started_ms;    /* clock at process start */
   double first_step_ms; /* clock when the first training step could begin */
   double train_ms;      /* inside training loops */
-  int64_t steps;        /* training steps done */
-  bool interrupted;
+  int64_t steps;        /* training steps of completed tasks */
+  RunIdentity identity;
+  Place place;
+  Best best;                 /* of the training at `place` */
+  bool save_asked;           /* `checkpoint` was said */
+  double saved_ms;           /* clock at the last checkpoint */
+  double save_cost_ms;       /* time the last one took */
+  double save_every_ms;      /* least time between two */
   struct Pictures *pictures; /* NULL until one is drawn */
 } Session;
 
@@ -33,6 +60,9 @@ TaskEnd session_train(Session *s, TaskId t);
 TaskEnd session_once(Session *s, TaskId t);
 /* Turns a RunStatus of native code into a diagnostic at the node's source line. */
 void session_bad_run(Session *s, TaskId t, const Graph *g, const Context *c, RunStatus status);
+
+/* The innermost place of a location in the user's own files. */
+Span session_user_span(const Session *s, LocId loc);
 
 /* Where a record of metrics.jsonl and a report belong. */
 typedef struct Moment_ {
@@ -48,8 +78,28 @@ bool session_report(Session *s);
 /* Completes open GIFs and forgets the pictures. */
 void session_pictures_free(Session *s);
 
-/* Parameters, states and everything else that outlives a step, to and from DIR/checkpoint.safetensors. */
-bool session_save(Session *s, const char *path);
+/* ---------------------------------------------------------------- checkpoints */
+
+/* DIR/checkpoint.safetensors: all cells and the place. False after a diagnostic; the earlier file is then untouched. */
+bool session_save(Session *s);
+/* The same when it is due: asked for by the program, or the last one is long enough ago for its cost. */
+bool session_save_when_due(Session *s);
+/* Parameters and states of s->best to DIR/best.safetensors. */
+bool session_save_best(Session *s);
+/* --load: parameters, and whatever else the file has under this model's names. */
 bool session_load(Session *s, const char *path);
+/* --resume: cells, place and records as they were when DIR/checkpoint.safetensors was written; nothing when there is
+ * no such file yet. */
+bool session_resume(Session *s);
+
+/* ---------------------------------------------------------------- keep best */
+
+/* One evaluation of `keep best value, patience = ..`. Sets *stop when patience is at its end. */
+bool session_keep(Session *s, const Action *a, double value, bool *stop);
+/* The kept parameters and states become the run's, and best.safetensors; nothing when nothing was kept. */
+bool session_keep_end(Session *s);
+
+/* In the engine's arena. */
+RunIdentity session_identity(Session *s);
 
 #endif

@@ -1,25 +1,11 @@
 /* The training loop's host side: native code runs the steps, the host comes in at epoch ends, events and interrupts.
  * How the steps are cut into calls never changes a bit, since a step depends on the cells and its number alone. */
-#include "driver/session/session.h"
+#include "driver/session/train.h"
 #include "runtime/order.h"
 #include <stdlib.h>
 #include <string.h>
 
 static const double chunk_ms = 50; /* longest native call: keeps progress and Ctrl-C lively */
-
-typedef struct Training {
-  Session *s;
-  TaskId id;
-  const Task *task;
-  ReadyGraph *step, *tail, **event;
-  Context context;
-  int32_t *order;
-  int64_t rows;            /* of the source; 0 without data */
-  int64_t steps_per_epoch; /* tail included; without data: the reporting interval */
-  int64_t epochs, total;   /* total steps */
-  double step_ms;          /* running estimate */
-  bool stop;
-} Training;
 
 /* Compiles the step, the short last batch's step and every event's graph. */
 static bool prepare(Training *t) {
@@ -59,19 +45,25 @@ static bool measure(Training *t) {
   return task->source == IR_NONE || t->order;
 }
 
-static void begin_epoch(Training *t) {
-  if (!t->order) return;
+void training_seek(Training *t, int64_t done) {
+  int64_t epoch = done / t->steps_per_epoch + 1;
+  bool reshuffle = t->order && (t->context.order == NULL || t->context.epoch != epoch);
+  t->context.step = done + 1;
+  t->context.epoch = epoch;
+  t->context.position = done % t->steps_per_epoch * t->task->batch;
+  if (!reshuffle) return;
   if (t->task->shuffle)
-    order_shuffle(t->order, t->rows, t->s->engine.seed, t->task->source, (uint64_t)t->context.epoch);
+    order_shuffle(t->order, t->rows, t->s->engine.seed, t->task->source, (uint64_t)epoch);
   else
     order_identity(t->order, t->rows);
   t->context.order = t->order;
-  t->context.position = 0;
 }
+
+bool training_at_tail(const Training *t) { return t->order && t->context.position + t->task->batch > t->rows; }
 
 /* Steps that may run before the host must look: to the next step event, and no longer than chunk_ms. */
 static int64_t steps_until_event(const Training *t, int64_t most) {
-  int64_t done = t->context.step - 1;
+  int64_t done = training_done(t);
   for (uint32_t i = 0; i < t->task->n_events; i++) {
     const Event *e = &t->task->event[i];
     if (e->when != WHEN_STEPS || e->every <= 0) continue;
@@ -83,18 +75,26 @@ static int64_t steps_until_event(const Training *t, int64_t most) {
   return most < fit ? most : fit;
 }
 
+static bool writes_cells(const Graph *g) {
+  for (uint32_t i = 0; i < g->n_out; i++)
+    if (g->out[i].kind == OUT_CELL) return true;
+  return false;
+}
+
 static bool run_event(Training *t, uint32_t i) {
   Session *s = t->s;
   ReadyGraph *g = t->event[i];
   if (g) {
     Context c = engine_context(&s->engine, engine_key(&s->engine, t->task->name, i + 1));
-    c.step = t->context.step - 1;
+    c.step = training_done(t);
     c.epoch = t->context.epoch;
     c.order = t->order;
+    c.stop = NULL; /* an event is carried out whole */
     RunStatus status = engine_run(&s->engine, g, &c, 1);
     if (status != RUN_OK) return session_bad_run(s, t->id, g->graph, &c, status), false;
+    if (writes_cells(g->graph)) guard_forget(t);
   }
-  RunMoment at = {t->task->name, t->context.epoch, t->context.step - 1};
+  RunMoment at = {t->task->name, t->context.epoch, training_done(t)};
   return session_actions(s, at, &t->task->event[i], g, &t->stop);
 }
 
@@ -116,7 +116,7 @@ static bool due(const Training *t, const Event *e, int64_t step, int64_t epoch) 
 
 static bool run_events(Training *t, int64_t epoch) {
   for (uint32_t i = 0; i < t->task->n_events; i++)
-    if (due(t, &t->task->event[i], t->context.step - 1, epoch) && !run_event(t, i)) return false;
+    if (due(t, &t->task->event[i], training_done(t), epoch) && !run_event(t, i)) return false;
   return true;
 }
 
@@ -128,13 +128,19 @@ static bool run_moment(Training *t, WhenKind when) {
 
 /* n steps of the full batch, or the one step of the short last batch. */
 static bool run_steps(Training *t, ReadyGraph *g, int64_t n) {
+  guard_before(t);
+  int64_t before = training_done(t);
   double start = clock_ms();
   RunStatus status = engine_run(&t->s->engine, g, &t->context, n);
   double ms = clock_ms() - start;
+  int64_t ran = training_done(t) - before;
   t->s->train_ms += ms;
-  t->step_ms = ms / (double)n;
-  if (status == RUN_OK || status == RUN_STOPPED) return true;
-  session_bad_run(t->s, t->id, g->graph, &t->context, status);
+  t->step_ms = ms / (double)(ran > 0 ? ran : 1);
+  if (status == RUN_OK || status == RUN_STOPPED) return guard_after(t, false);
+  if (status == RUN_NOT_FINITE)
+    guard_explain(t);
+  else
+    session_bad_run(t->s, t->id, g->graph, &t->context, status);
   return false;
 }
 
@@ -149,47 +155,65 @@ static bool report_metrics(Training *t) {
     engine_set_scalar(&s->engine, m->sum, 0);
     engine_set_scalar(&s->engine, m->weight, 0);
   }
-  int64_t step = t->context.step - 1, epoch = t->order ? t->context.epoch : -1;
+  int64_t step = training_done(t), epoch = t->order ? t->context.epoch : -1;
   progress_record(s->progress, step, epoch, value, n);
   return !n || rundir_metrics(s->dir, t->task->name, epoch, step, s->train_ms * 1e-3, value, n, s->sink);
 }
 
-/* One epoch, or one reporting interval without data. */
+static void mark_place(Training *t) {
+  t->s->place = (Place){.task = t->id, .begun = true, .step = training_done(t), .epoch = t->context.epoch};
+}
+
+/* Everything that belongs to the steps so far is done: a checkpoint may be written. Not once `stop if` has spoken,
+ * which no checkpoint remembers: a resumed run comes to it again. */
+static bool settle(Training *t) {
+  progress_step(t->s->progress, training_done(t), t->context.epoch, NULL, 0);
+  mark_place(t);
+  return t->stop || session_save_when_due(t->s);
+}
+
+/* From where the training stands to the end of its epoch (without data: of its reporting interval). */
 static bool run_epoch(Training *t) {
-  begin_epoch(t);
-  int64_t end = (t->context.step - 1) + t->steps_per_epoch;
+  training_seek(t, training_done(t));
+  int64_t end = t->context.epoch * t->steps_per_epoch;
   if (end > t->total) end = t->total;
-  while (t->context.step - 1 < end && !t->stop && !*t->s->engine.stop) {
-    int64_t left = end - (t->context.step - 1);
-    bool tail = t->order && t->context.position + t->task->batch > t->rows;
+  while (training_done(t) < end && !t->stop && !*t->s->engine.stop) {
+    int64_t left = end - training_done(t);
+    bool tail = training_at_tail(t);
     int64_t full = t->order ? (t->rows - t->context.position) / t->task->batch : left;
     int64_t n = tail ? 1 : steps_until_event(t, left < full ? left : full);
     if (!run_steps(t, tail ? t->tail : t->step, n) || !run_events(t, 0)) return false;
-    progress_step(t->s->progress, t->context.step - 1, t->context.epoch, NULL, 0);
+    if (training_done(t) < end && !settle(t)) return false;
   }
-  if (*t->s->engine.stop) return true;
-  return report_metrics(t) && run_events(t, t->context.epoch);
+  if (training_done(t) < end && !t->stop) return true; /* interrupted */
+  return guard_after(t, true) && report_metrics(t) && run_events(t, t->context.epoch) && settle(t);
 }
 
 static bool train(Training *t) {
+  Session *s = t->s;
   if (!prepare(t) || !measure(t)) return false;
-  t->context = engine_context(&t->s->engine, engine_key(&t->s->engine, t->task->name, 0));
-  if (!t->s->first_step_ms) t->s->first_step_ms = clock_ms();
-  progress_task(t->s->progress, t->task->name, 0, t->total, t->order ? t->epochs : 0);
-  if (!run_moment(t, WHEN_START)) return false;
-  for (int64_t epoch = 1; epoch <= t->epochs && !t->stop && !*t->s->engine.stop; epoch++) {
-    t->context.epoch = epoch;
+  t->context = engine_context(&s->engine, engine_key(&s->engine, t->task->name, 0));
+  bool resumed = s->place.begun;
+  training_seek(t, resumed ? s->place.step : 0);
+  if (!s->first_step_ms) s->first_step_ms = clock_ms();
+  progress_task(s->progress, t->task->name, training_done(t), t->total, t->order ? t->epochs : 0);
+  if (!resumed && !run_moment(t, WHEN_START)) return false;
+  mark_place(t);
+  while (training_done(t) < t->total && !t->stop && !*s->engine.stop)
     if (!run_epoch(t)) return false;
-  }
-  t->s->steps += t->context.step - 1;
-  progress_task_end(t->s->progress);
-  return *t->s->engine.stop || run_moment(t, WHEN_END);
+  progress_task_end(s->progress);
+  t->interrupted = training_done(t) < t->total && !t->stop;
+  if (t->interrupted) return !s->best.action || session_save_best(s);
+  if (!session_keep_end(s) || !run_moment(t, WHEN_END)) return false;
+  s->steps += training_done(t);
+  return true;
 }
 
 TaskEnd session_train(Session *s, TaskId id) {
   Training t = {.s = s, .id = id, .task = &s->m->task.at[id]};
   bool ok = train(&t);
+  guard_free(&t);
   free(t.order);
   if (!ok) return TASK_FAILED;
-  return *s->engine.stop ? TASK_INTERRUPTED : TASK_DONE;
+  return t.interrupted ? TASK_INTERRUPTED : TASK_DONE;
 }

@@ -24,6 +24,8 @@ struct RunDir {
   Vec(History) history;
   const char *path;
   FILE *metrics;
+  int64_t records; /* lines of metrics.jsonl */
+  double seconds;  /* of the last record */
   json_t *last;    /* task -> name -> last value */
   json_t *summary; /* what rundir_set was given */
 };
@@ -105,6 +107,7 @@ static void remember(RunDir *r, const char *task, const char *name, double at, d
 static void remember_record(RunDir *r, const json_t *record) {
   const char *task = json_string_value(json_object_get(record, "task")), *name;
   json_t *epoch = json_object_get(record, "epoch"), *step = json_object_get(record, "step"), *value;
+  r->seconds = json_number_value(json_object_get(record, "seconds"));
   double at = json_is_integer(epoch) ? (double)json_integer_value(epoch) : (double)json_integer_value(step);
   json_object_foreach(json_object_get(record, "values"), name, value) {
     if (task) remember(r, task, name, at, json_is_number(value) ? json_number_value(value) : NAN);
@@ -120,19 +123,19 @@ static void forget_all(RunDir *r) {
   json_object_clear(r->last);
 }
 
-/* Reads metrics.jsonl up to the first record of `task` after `step` (task NULL: all of it); returns the bytes read. */
-static long read_records(RunDir *r, const char *task, int64_t step) {
+/* Reads the first `most` records of metrics.jsonl; returns their bytes. */
+static long read_records(RunDir *r, int64_t most) {
   char *line = NULL;
   size_t room = 0;
   long bytes = 0;
   rewind(r->metrics);
-  for (ssize_t n; (n = getline(&line, &room, r->metrics)) > 0; bytes += n) {
+  for (r->records = 0, r->seconds = 0; r->records < most; r->records++) {
+    ssize_t n = getline(&line, &room, r->metrics);
+    if (n <= 0) break;
     json_t *record = json_loadb(line, (size_t)n, 0, NULL); /* NULL: a line that a kill cut short */
-    const char *of = json_string_value(json_object_get(record, "task"));
-    bool after = task && of && strcmp(of, task) == 0 && json_integer_value(json_object_get(record, "step")) > step;
-    if (record && !after) remember_record(r, record);
+    if (record) remember_record(r, record);
     json_decref(record);
-    if (after) break;
+    bytes += n;
   }
   free(line);
   return bytes;
@@ -145,9 +148,12 @@ uint32_t rundir_history(RunDir *r, const char *task, const char *name, const dou
   return h->at.n;
 }
 
-bool rundir_rewind(RunDir *r, const char *task, int64_t step, DiagSink *sink) {
+int64_t rundir_records(const RunDir *r) { return r->records; }
+
+bool rundir_keep(RunDir *r, int64_t n, double *seconds, DiagSink *sink) {
   forget_all(r);
-  long keep = read_records(r, task, step);
+  long keep = read_records(r, n);
+  if (seconds) *seconds = r->seconds;
   bool ok = ftruncate(fileno(r->metrics), keep) == 0 && fseek(r->metrics, 0, SEEK_END) == 0;
   return ok || trouble(sink, r->path, "metrics.jsonl cannot be shortened");
 }
@@ -180,7 +186,7 @@ RunDir *rundir_open(const char *out, const char *name, DiagSink *sink) {
     return NULL;
   }
   end_torn_line(r->metrics);
-  read_records(r, NULL, 0);
+  read_records(r, INT64_MAX);
   fseek(r->metrics, 0, SEEK_END);
   return r;
 }
@@ -249,6 +255,7 @@ bool rundir_metrics(RunDir *r, const char *task, int64_t epoch, int64_t step, do
   StrBuf line = {0};
   json_print(record, 0, &line);
   sb_putc(&line, '\n');
+  r->records++;
   bool ok = fwrite(line.s, 1, line.n, r->metrics) == line.n && fflush(r->metrics) == 0;
   if (!ok) trouble(sink, r->path, "metrics.jsonl cannot be written");
   sb_free(&line);
@@ -258,6 +265,20 @@ bool rundir_metrics(RunDir *r, const char *task, int64_t epoch, int64_t step, do
 
 void rundir_array(RunDir *r, const char *task, const char *name, json_t *value) {
   json_object_set_new(last_of(r, task), name, value);
+}
+
+json_t *rundir_arrays(const RunDir *r) {
+  json_t *all = json_object(), *values, *value;
+  const char *task, *name;
+  json_object_foreach(r->last, task, values) {
+    json_t *arrays = json_object();
+    json_object_foreach(values, name, value) {
+      if (json_is_array(value) || json_is_object(value)) json_object_set(arrays, name, value);
+    }
+    if (json_object_size(arrays) > 0) json_object_set(all, task, arrays);
+    json_decref(arrays);
+  }
+  return all;
 }
 
 void rundir_set(RunDir *r, const char *key, json_t *value) { json_object_set_new(r->summary, key, value); }

@@ -114,7 +114,10 @@ static void resumed(void **state) {
   r = rundir_open(folder, "mlp", &sink);
   assert_int_equal(rundir_history(r, "train", "loss", &at, &value), 3);
   assert_int_equal(rundir_history(r, "eval", "loss", &at, &value), 0);
-  assert_true(rundir_rewind(r, "train", 20, &sink));
+  double seconds;
+  assert_int_equal(rundir_records(r), 3);
+  assert_true(rundir_keep(r, 2, &seconds, &sink));
+  assert_true(rundir_records(r) == 2 && seconds == 2);
   assert_int_equal(rundir_history(r, "train", "loss", &at, &value), 2);
   MetricValue again = {"loss", NAN};
   assert_true(rundir_metrics(r, "train", 3, 30, 3, &again, 1, &sink));
