@@ -1,6 +1,7 @@
-/* fuzz_graphs [--count N] [--seed S] [--order K] [--no-loops] [--on SIDE] [--reports N]: random graphs from seed S on,
- * each computed in several ways and compared with the reference evaluator. SIDE: passes, kernels, machine, differences
- * (gradients with finite differences) or all. Failures are shrunk and printed; exit status 1 when there was one. */
+/* fuzz_graphs [--count N] [--seed S] [--order K] [--no-loops] [--large] [--on SIDE] [--reports N]: random graphs from
+ * seed S on, each computed in several ways and compared with the reference evaluator. SIDE: passes, kernels, machine,
+ * differences (gradients with finite differences) or all. Failures are shrunk and printed; exit status 1 when there was
+ * one. */
 #include "ir/passes.h"
 #include "tests/support/graph_trial.h"
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 typedef struct FuzzOptions {
   uint64_t count, seed;
   uint32_t max_order, max_reports;
-  bool loops;
+  bool loops, large;
   const char *on;
 } FuzzOptions;
 
@@ -17,6 +18,10 @@ static bool parse_options(int argc, char **argv, FuzzOptions *o) {
   for (int i = 1; i < argc; i++) {
     if (!strcmp(argv[i], "--no-loops")) {
       o->loops = false;
+      continue;
+    }
+    if (!strcmp(argv[i], "--large")) {
+      o->large = true;
       continue;
     }
     if (i + 1 == argc) return false;
@@ -61,6 +66,7 @@ static GraphTrial trial(const FuzzOptions *o, const Way *w, uint64_t seed) {
   t.threads = w->threads;
   if (t.graph.order > o->max_order) t.graph.order = o->max_order;
   t.graph.loops &= o->loops;
+  t.graph.large |= o->large;
   if (w->passes) return t;
   t.order = t.graph.order ? t.graph.order : 1;
   t.graph.order = 0;
@@ -72,8 +78,9 @@ static GraphTrial trial(const FuzzOptions *o, const Way *w, uint64_t seed) {
 int main(int argc, char **argv) {
   FuzzOptions o = {.count = 2000, .seed = 1, .max_order = 3, .max_reports = 5, .loops = true, .on = "all"};
   if (!parse_options(argc, argv, &o)) {
-    fprintf(stderr, "usage: fuzz_graphs [--count N] [--seed S] [--order K] [--no-loops] [--on passes|kernels|machine|"
-                    "differences|all] [--reports N]\n");
+    fprintf(stderr,
+            "usage: fuzz_graphs [--count N] [--seed S] [--order K] [--no-loops] [--large] [--on passes|kernels|machine|"
+            "differences|all] [--reports N]\n");
     return 2;
   }
   uint64_t failed = 0, discarded = 0, run = 0;

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_ELEMENTS 1500
 #define BIG 30.0 /* a value whose bound exceeds this is squashed before it is used on */
 
 typedef struct Entry {
@@ -34,10 +33,11 @@ static bool chance(Gen *g, uint32_t percent) { return below(g, 100) < percent; }
 static int64_t some_dim(Gen *g) { return g->dims[below(g, 5)]; }
 
 static const Type *type_of(const Gen *g, NodeId n) { return ir_type_of(&g->b, n); }
-static bool small_shape(uint32_t rank, const int64_t *dim) {
+static int64_t max_elements(const Gen *g) { return g->o->large ? 50000 : 1500; }
+static bool small_shape(const Gen *g, uint32_t rank, const int64_t *dim) {
   int64_t n = 1;
   for (uint32_t i = 0; i < rank; i++) n *= dim[i];
-  return rank <= 6 && n <= MAX_ELEMENTS;
+  return rank <= 6 && n <= max_elements(g);
 }
 
 static void keep(Gen *g, NodeId n, double bound) {
@@ -188,7 +188,7 @@ static void make_broadcast(Gen *g) {
     shape[rank++] = t.dim[i];
   }
   if (rank < 5) shape[rank++] = some_dim(g);
-  if (small_shape(rank, shape)) keep(g, ir_broadcast(&g->b, x.node, rank, shape, axes), x.bound);
+  if (small_shape(g, rank, shape)) keep(g, ir_broadcast(&g->b, x.node, rank, shape, axes), x.bound);
 }
 
 static void make_reshape(Gen *g) {
@@ -255,7 +255,7 @@ static void make_pad(Gen *g) {
     shape[i] = lo[i] + spread + hi[i];
     if (shape[i] < 0) return;
   }
-  if (small_shape(t.rank, shape)) keep(g, ir_pad(&g->b, x.node, lo, hi, interior), x.bound);
+  if (small_shape(g, t.rank, shape)) keep(g, ir_pad(&g->b, x.node, lo, hi, interior), x.bound);
 }
 
 static void make_concat(Gen *g) {
@@ -263,7 +263,7 @@ static void make_concat(Gen *g) {
   Type t = *type_of(g, x.node);
   NodeId in[3] = {x.node, y.node, x.node};
   uint32_t n = 2 + below(g, 2), axis = below(g, t.rank);
-  if (t.rank && ir_elements(&t) * n <= MAX_ELEMENTS) keep(g, ir_concat(&g->b, in, n, axis), fmax(x.bound, y.bound));
+  if (t.rank && ir_elements(&t) * n <= max_elements(g)) keep(g, ir_concat(&g->b, in, n, axis), fmax(x.bound, y.bound));
 }
 
 /* ---------------------------------------------------------------- reductions */
@@ -326,7 +326,7 @@ static void make_gather(Gen *g) {
   if (chance(g, 70)) shape[rank++] = 1 + below(g, 6);
   NodeId in[3] = {x.node, indices(g, rank, shape, extent), IR_NONE};
   NodeId picked = ir_emit(&g->b, OP_gather, in, 2, &a);
-  if (picked == IR_NONE || !small_shape(type_of(g, picked)->rank, type_of(g, picked)->dim)) return;
+  if (picked == IR_NONE || !small_shape(g, type_of(g, picked)->rank, type_of(g, picked)->dim)) return;
   if (chance(g, 60)) {
     keep(g, picked, x.bound);
     return;
@@ -380,10 +380,10 @@ static void make_dot(Gen *g) {
     }
   }
   if (chance(g, 80)) shape[rank++] = some_dim(g);
-  if (!small_shape(rank, shape)) return;
+  if (!small_shape(g, rank, shape)) return;
   Entry y = of_shape(g, rank, shape);
   int64_t out = ir_elements(&t) / (k ? k : 1) * (rank ? shape[rank - 1] : 1);
-  if (t.rank + rank > 6 || out > MAX_ELEMENTS) return;
+  if (t.rank + rank > 6 || out > max_elements(g)) return;
   keep(g, ir_dot(&g->b, x.node, y.node, &a.batch_a, &a.batch_b, &a.contract_a, &a.contract_b),
        x.bound * y.bound * (double)(k ? k : 1));
 }
@@ -495,7 +495,7 @@ static void make_projection(Gen *g, Entry x) {
   int64_t shape[2] = {t.dim[t.rank - 1], some_dim(g)};
   Entry m = of_shape(g, 2, shape);
   IntList none = {0}, last = {1, {t.rank - 1}}, first = {1, {0}};
-  if (ir_elements(&t) / (shape[0] ? shape[0] : 1) * shape[1] > MAX_ELEMENTS) return;
+  if (ir_elements(&t) / (shape[0] ? shape[0] : 1) * shape[1] > max_elements(g)) return;
   NodeId p = chance(g, 70) ? ir_dot(&g->b, x.node, m.node, &none, &none, &last, &first)
                            : ir_dot(&g->b, m.node, x.node, &none, &none, &first, &last);
   keep(g, p, x.bound * m.bound * (double)(shape[0] + 1));
@@ -579,7 +579,7 @@ static void make_scan(Gen *g) {
   if (s == IR_NONE) return;
   for (uint32_t i = 0; i < nc + ny; i++) {
     NodeId p = ir_proj(&g->b, s, i);
-    if (small_shape(type_of(g, p)->rank, type_of(g, p)->dim)) keep(g, p, 8);
+    if (small_shape(g, type_of(g, p)->rank, type_of(g, p)->dim)) keep(g, p, 8);
   }
 }
 
@@ -606,7 +606,8 @@ RandomGraphOptions random_graph_options(uint64_t seed, DType dtype) {
                               .dtype = dtype,
                               .order = (uint32_t)(seed % 8 < 4 ? seed % 4 : seed % 2),
                               .loops = seed % 3 != 0,
-                              .lapack = seed % 5 == 0};
+                              .lapack = seed % 5 == 0,
+                              .large = seed % 13 == 6};
 }
 
 static NodeId add_input(Gen *g, Graph *step, uint32_t *n_in, uint8_t kind, TypeId type) {
@@ -691,6 +692,10 @@ static void choose_dims(Gen *g) {
   g->dims[2] = odd[below(g, 4)];
   g->dims[3] = chance(g, 15) ? 0 : 2;
   g->dims[4] = edge[below(g, 5)];
+  if (!g->o->large) return;
+  static const int64_t wide[] = {65, 100, 128, 131, 200, 256};
+  g->dims[0] = wide[below(g, 6)];
+  g->dims[4] = wide[below(g, 6)];
 }
 
 Module *random_graph(const RandomGraphOptions *o) {
@@ -707,7 +712,7 @@ Module *random_graph(const RandomGraphOptions *o) {
   for (uint32_t i = 0; i < n_anchor; i++) {
     int64_t shape[3] = {some_dim(&g), some_dim(&g), some_dim(&g)};
     uint32_t rank = below(&g, 4);
-    while (!small_shape(rank, shape)) rank--;
+    while (!small_shape(&g, rank, shape)) rank--;
     anchor[i] = add_input(&g, &task.step, &n_in, IN_CELL, float_type(&g, rank, shape));
   }
   if (chance(&g, 40)) {

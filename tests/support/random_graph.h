@@ -12,6 +12,7 @@ typedef struct RandomGraphOptions {
   uint32_t order; /* of derivative, 0..3: gradients of gradients of the results */
   bool loops;
   bool lapack;
+  bool large;   /* some axes of 65 to 256: whole tiles of products, several tasks of a kernel */
   bool no_stop; /* without stop_gradient, so that differences and derivatives agree */
 } RandomGraphOptions;
 
