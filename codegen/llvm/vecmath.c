@@ -163,8 +163,17 @@ static Val exp_minus(const Math *m, Val a, Val *remainder) {
   return scale(m, sum, p.k, p.k_float);
 }
 
-/* 1/(1 + z) or z/(1 + z), z = e^-|x|, with the rounding errors of z and of the sum put back. */
+/* 1/(1 + e^-x) as it is written, which is what other programs compute, to the bit (cli_notes_models holds it); on the
+ * far left e^x. */
+static Val math_logistic64(const Math *m, Val x) {
+  Val left = m_compare(m, LLVMRealOLT, x, -37), one = m_const(m, 1);
+  Val e = math_exp(m, choose(m, left, x, m_neg(m, x)));
+  return choose(m, left, e, m_div(m, one, m_add(m, one, e)));
+}
+
+/* In f32: 1/(1 + z) or z/(1 + z), z = e^-|x|, with the rounding errors of z and of the sum put back. */
 static Val math_logistic(const Math *m, Val x) {
+  if (m->wide) return math_logistic64(m, x);
   Val low, z = exp_minus(m, m_abs(m, x), &low), one = m_const(m, 1), zero = m_const(m, 0);
   Val positive = m_compare(m, LLVMRealOGE, x, 0), top = choose(m, positive, one, z);
   Val sum = m_add(m, one, z), lost = m_add(m, m_sub(m, z, m_sub(m, sum, one)), low), inverse = m_div(m, one, sum);
