@@ -18,7 +18,7 @@ const PassInfo pass_table[] = {
 const uint32_t pass_count = sizeof pass_table / sizeof *pass_table;
 
 const char pass_pipeline_grad[] = "stabilise,differentiate";
-const char pass_pipeline_opt[] = "stabilise,differentiate,simplify,loops,simplify,layout";
+const char pass_pipeline_opt[] = "stabilise,differentiate,simplify,loops,layout";
 
 static const PassInfo *find_pass(const char *name, size_t length, DiagSink *sink) {
   const char *names[sizeof pass_table / sizeof *pass_table];
