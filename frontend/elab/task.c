@@ -1,5 +1,5 @@
 /* Tasks: train, eval, task. Each body becomes one step graph; blocks at moments become graphs of their own. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/chunk.h"
 
 /* ---------------------------------------------------------------- names */
 
@@ -305,6 +305,30 @@ void elab_print(Elab *E, const Stmt *s) {
   close_once(E, &t);
 }
 
+/* Parameters of the graph that are fields of the split it runs on. */
+static bool *row_params(Elab *E, const Graph *g, const DataPart *p) {
+  bool *row = arena_array(&E->mem, bool, g->n_in + 1);
+  for (uint32_t k = 0; k < g->n_in; k++)
+    for (uint32_t j = 0; j < p->n_fields; j++) {
+      const DataColumn *c = &p->field[j];
+      row[k] |= g->in[k].kind == IN_FIELD && c->stored && g->in[k].index == c->field;
+      row[k] |= g->in[k].kind == IN_CELL && !c->stored && g->in[k].index == c->cell;
+    }
+  return row;
+}
+
+/* `batch n` bounds the memory of an eval; what it computes stays the same. */
+static void eval_in_chunks(Elab *E, const Stmt *s, const Body *b, Task *t) {
+  Directives d;
+  int64_t rows = b->on->part->rows;
+  uint32_t errors = E->sink->n_errors;
+  if (!read_directives(E, t->name, &s->task->body, &d) || !d.batch || d.batch >= rows) return;
+  if (E->sink->n_errors != errors || !t->step.n_out) return;
+  elab_at(E, s->word);
+  t->step.region = chunk_rows(E, t->step.region, row_params(E, &t->step, b->on->part), rows, d.batch);
+  elab_ir_errors(E, s->word);
+}
+
 static void run_once(Elab *E, const Stmt *s, TaskKind kind, GraphKind graph) {
   elab_at(E, s->word);
   const char *name = task_name(E, s);
@@ -321,6 +345,7 @@ static void run_once(Elab *E, const Stmt *s, TaskKind kind, GraphKind graph) {
   Scope *scope;
   t.step = body_graph(E, &b, &t, graph, t.task.batch, &scope);
   t.task.step = graph_close(E, t.step);
+  if (b.on && kind == TASK_EVAL) eval_in_chunks(E, s, &b, &t.task);
   close_once(E, &t);
 }
 
