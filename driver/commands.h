@@ -8,6 +8,7 @@ int cmd_run(const Options *o);
 int cmd_check(const Options *o);
 int cmd_ir(const Options *o);
 int cmd_opt(const Options *o);
+int cmd_gradcheck(const Options *o);
 int cmd_fmt(const Options *o);
 int cmd_explain(const Options *o);
 int cmd_cache(const Options *o);

@@ -11,6 +11,8 @@ const Command command_table[] = {
      "set dtype data epochs", 1, 1, cmd_check},
     {"ir", "FILE", "Prints a model in any of its forms, from syntax tree to machine code.",
      "stage task format set dtype data reference output", 0, 1, cmd_ir},
+    {"gradcheck", "FILE [TASK...]", "Checks every gradient against finite differences in f64.",
+     "set data epochs no-cache", 1, OPTIONS_MAX_WORDS, cmd_gradcheck},
     {"opt", "FILE.ir", "Runs passes on a graph in text form and prints the result.", "passes print-after verify-each",
      1, 1, cmd_opt},
     {"fmt", "FILE...", "Lays out model files the one way.", "check diff", 1, OPTIONS_MAX_WORDS, cmd_fmt},

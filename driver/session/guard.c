@@ -87,11 +87,12 @@ static bool find_step(Training *t, uint8_t *before, BadStep *bad) {
     int64_t position = t->context.position;
     if (!step_is_bad(t, before)) continue;
     *bad = (BadStep){.graph = tail ? &t->task->tail : &t->task->step,
-                     .cells = before,
-                     .rows = t->order ? t->order + position : NULL,
-                     .step = done + 1,
-                     .epoch = t->context.epoch,
-                     .key = t->context.key};
+                     .inputs = {.cells = before,
+                                .offset = s->engine.layout->offset,
+                                .rows = t->order ? t->order + position : NULL,
+                                .step = done + 1,
+                                .epoch = t->context.epoch,
+                                .key = t->context.key}};
     return true;
   }
   return false;

@@ -110,89 +110,11 @@ static bool watch(void *user, RegionId region, NodeId node, const Value *v) {
   return true;
 }
 
-/* ---------------------------------------------------------------- the step's operands */
-
-/* Is the field read by this step's row numbers alone? Then its rows of the batch are enough. */
-static bool read_by_rows(const Module *m, const Graph *g, NodeId field, NodeId rows) {
-  const Region *r = ir_region(m, g->region);
-  for (NodeId n = 0; n < r->node.n; n++) {
-    const Node *node = &r->node.at[n];
-    const NodeId *in = ir_operands(m, g->region, node);
-    for (uint32_t k = 0; k < node->n_in; k++) {
-      if (in[k] != field) continue;
-      const Attr *a = node->op == OP_gather ? ir_attr_get(m, node->attr) : NULL;
-      if (!a || k != 0 || in[1] != rows || a->axis || a->n_batch) return false;
-    }
-  }
-  return true;
-}
-
-/* The batch's rows of a stored tensor, one after another. */
-static Value batch_rows(const Trace *t, const Field *f, const int32_t *rows, int64_t n, Arena *mem) {
-  Type type = *ir_type_get(t->m, f->type);
-  int64_t row_bytes = ir_elements(&type) / type.dim[0] * ir_dtype_size((DType)type.dtype);
-  type.dim[0] = n;
-  uint8_t *bytes = arena_alloc(mem, (size_t)(n * row_bytes + 1));
-  for (int64_t i = 0; i < n; i++)
-    memcpy(bytes + i * row_bytes, (const uint8_t *)f->bytes + rows[i] * row_bytes, (size_t)row_bytes);
-  TypeId id = ir_type(t->s->l->elab.module, (DType)type.dtype, type.rank, type.dim);
-  return value_from_bytes(t->m, id, bytes, mem);
-}
-
-static NodeId rows_node(const Module *m, const Graph *g) {
-  for (uint32_t i = 0; i < g->n_in; i++)
-    if (g->in[i].kind == IN_ROWS) return ir_region(m, g->region)->param.at[i];
-  return IR_NONE;
-}
-
-static Value scalar(const Trace *t, TypeId type, int64_t v, Arena *mem) {
-  Value out = value_new(t->m, type, mem);
-  out.i[0] = v;
-  return out;
-}
-
-/* Binds one parameter of the step. Fields read by rows alone shrink to the batch, whose rows are then 0, 1, .. */
-static Value bind(const Trace *t, const BadStep *bad, uint32_t i, bool shrink, Arena *mem) {
-  const Graph *g = bad->graph;
-  const Binding *b = &g->in[i];
-  NodeId param = ir_region(t->m, g->region)->param.at[i], rows = rows_node(t->m, g);
-  TypeId type = ir_node(t->m, g->region, param)->type;
-  int64_t batch = rows == IR_NONE ? 0 : ir_elements(ir_type_get(t->m, ir_node(t->m, g->region, rows)->type));
-  switch ((InKind)b->kind) {
-  case IN_CELL: return value_from_bytes(t->m, type, bad->cells + t->s->engine.layout->offset[b->index], mem);
-  case IN_FIELD: {
-    const Field *f = &t->m->field.at[b->index];
-    return shrink ? batch_rows(t, f, bad->rows, batch, mem) : value_from_bytes(t->m, type, f->bytes, mem);
-  }
-  case IN_ROWS: {
-    Value v = value_from_bytes(t->m, type, bad->rows, mem);
-    for (int64_t k = 0; shrink && k < batch; k++) v.i[k] = k;
-    return v;
-  }
-  case IN_KEY: return scalar(t, type, (int64_t)bad->key, mem);
-  case IN_STEP: return scalar(t, type, bad->step, mem);
-  case IN_EPOCH: return scalar(t, type, bad->epoch, mem);
-  }
-  return value_new(t->m, type, mem);
-}
-
-/* All fields are read by the batch's rows alone. */
-static bool may_shrink(const Trace *t, const BadStep *bad) {
-  NodeId rows = rows_node(t->m, bad->graph);
-  const Region *r = ir_region(t->m, bad->graph->region);
-  for (uint32_t i = 0; i < bad->graph->n_in; i++)
-    if (bad->graph->in[i].kind == IN_FIELD &&
-        (rows == IR_NONE || !read_by_rows(t->m, bad->graph, r->param.at[i], rows)))
-      return false;
-  return rows != IR_NONE;
-}
-
 static bool evaluate(Trace *t, const BadStep *bad) {
   Arena mem = {0};
   const Graph *g = bad->graph;
-  Value *param = arena_array(&mem, Value, g->n_in + 1), *result = arena_array(&mem, Value, g->n_out + 1);
-  bool shrink = may_shrink(t, bad);
-  for (uint32_t i = 0; i < g->n_in; i++) param[i] = bind(t, bad, i, shrink, &mem);
+  Value *param = bind_inputs(t->s->l->elab.module, g, &bad->inputs, &mem);
+  Value *result = arena_array(&mem, Value, g->n_out + 1);
   EvalOptions o = {.round_f32 = true, .watch = watch, .user = t};
   bool ok = eval_region(t->m, g->region, param, result, &o, &mem);
   arena_free(&mem);
@@ -270,7 +192,7 @@ static void say(Trace *t, TaskId task, const BadStep *bad, uint32_t result) {
   diag_error(s->sink, "E1001", at,
              loss ? "%s became NaN or infinite in step %lld of `%s`"
                   : "`%s` became NaN or infinite in step %lld of `%s`",
-             result_name(t, bad->graph, result), (long long)bad->step, s->m->task.at[task].name);
+             result_name(t, bad->graph, result), (long long)bad->inputs.step, s->m->task.at[task].name);
   diag_hint(s->sink, "a smaller learning rate, or `clip_norm` on the gradient, often helps");
   if (loc != IR_NONE && ir_loc_get(t->m, loc)->span.source != at.source)
     diag_note(s->sink, ir_loc_get(t->m, loc)->span, "inside the library, here");
@@ -302,7 +224,7 @@ void trace_bad_step(Session *s, TaskId task, const BadStep *bad) {
     say(&t, task, bad, result);
   } else {
     diag_error(s->sink, "E1001", SPAN_NONE, "a loss or parameter became NaN or infinite in step %lld of `%s`",
-               (long long)bad->step, s->m->task.at[task].name);
+               (long long)bad->inputs.step, s->m->task.at[task].name);
     diag_note(s->sink, SPAN_NONE, "the reference evaluator, which computes in f64, stays finite in this step");
   }
   diag_status(s->sink, EXIT_NUMBERS);
