@@ -134,13 +134,17 @@ static Val spare_place(KernelEmit *g) {
 
 /* ---------------------------------------------------------------- memory */
 
-/* llvm.masked.* with one or two overloaded types. */
+/* llvm.masked.* with one or two overloaded types. Newer LLVM has no operand for the alignment (the only i32). */
 static Val masked_call(KernelEmit *g, const char *name, LLVMTypeRef result, LLVMTypeRef first, LLVMTypeRef second,
-                       Val *args, unsigned n) {
+                       const Val *operands, unsigned n) {
   LLVMTypeRef types[] = {first, second}, params[4];
-  Val f = LLVMGetIntrinsicDeclaration(g->e->module, LLVMLookupIntrinsicID(name, strlen(name)), types, 2);
-  for (unsigned i = 0; i < n; i++) params[i] = LLVMTypeOf(args[i]);
-  return LLVMBuildCall2(g->b, LLVMFunctionType(result, params, n, false), f, args, n, "");
+  Val f = LLVMGetIntrinsicDeclaration(g->e->module, LLVMLookupIntrinsicID(name, strlen(name)), types, 2), args[4];
+  const bool without = LLVMCountParams(f) < n;
+  unsigned used = 0;
+  for (unsigned i = 0; i < n; i++)
+    if (!without || LLVMTypeOf(operands[i]) != g->e->i32) args[used++] = operands[i];
+  for (unsigned i = 0; i < used; i++) params[i] = LLVMTypeOf(args[i]);
+  return LLVMBuildCall2(g->b, LLVMFunctionType(result, params, used, false), f, args, used, "");
 }
 
 static Val from_memory(KernelEmit *g, DType t, Val v) {
