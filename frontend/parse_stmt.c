@@ -50,13 +50,13 @@ static const StmtRow rows[] = {
     /* what a run leaves behind */
     {"log", STMT_LOG, parse_log, IN_TRAIN | IN_TASK | IN_EVENT},
     {"report", STMT_REPORT, parse_log, IN_TRAIN | IN_EVAL | IN_TASK | IN_EVENT},
-    {"print", STMT_PRINT, parse_print, IN_TRAIN | IN_EVAL | IN_TASK | IN_EVENT},
+    {"print", STMT_PRINT, parse_print, IN_FILE | IN_TRAIN | IN_EVAL | IN_TASK | IN_EVENT},
     {"image", STMT_IMAGE, parse_picture, IN_EVAL | IN_TASK | IN_EVENT},
     {"gif", STMT_GIF, parse_picture, IN_EVAL | IN_TASK | IN_EVENT},
     {"plot", STMT_PLOT, parse_picture, IN_EVAL | IN_TASK | IN_EVENT},
     {"checkpoint", STMT_CHECKPOINT, parse_checkpoint, IN_TASK | IN_EVENT},
     {"keep", STMT_KEEP, parse_keep, IN_EVENT},
-    {"stop", STMT_STOP, parse_stop, IN_TRAIN | IN_TASK | IN_EVENT},
+    {"stop", STMT_STOP, parse_stop, IN_EVENT},
     {"every", STMT_EVERY, parse_every, IN_TRAIN},
     {"at", STMT_AT, parse_at_moment, IN_TRAIN},
 };

@@ -2,6 +2,7 @@
 #include "frontend/elab/internal.h"
 #include "frontend/library.h"
 #include "frontend/parser.h"
+#include <ctype.h>
 #include <errno.h>
 
 /* ---------------------------------------------------------------- --set */
@@ -179,7 +180,7 @@ static Val let_value(Elab *E, const Stmt *s, const char *name) {
 
 void elab_let(Elab *E, const Stmt *s) {
   const char *name = s->name.text;
-  Val v = let_value(E, s, name);
+  Val v = let_value(E, s, file_name(E, name));
   bool settable = (literal(s->value) || s->value->kind == EXPR_NAME) && s->n_target < 2 && E->act->scope == E->file;
   if (settable) {
     Val old = v;
@@ -214,6 +215,8 @@ static void check_hidden(Elab *E, const Scope *scope, Name name) {
     elab_warning(E, "W0201", name.span, "`%s` hides a function of the library", name.text);
 }
 
+const char *file_name(Elab *E, const char *name) { return E->suffix ? elab_text(E, "%s%s", name, E->suffix) : name; }
+
 /* Functions, layers, models and optimisers may be used before their line. */
 static void declare(Elab *E, const Stmt *s, Scope *scope) {
   Closure *c = arena_new(&E->mem, Closure);
@@ -222,7 +225,7 @@ static void declare(Elab *E, const Stmt *s, Scope *scope) {
   ValKind kind = s->kind == STMT_FN ? V_FN : s->kind == STMT_OPTIMIZER ? V_OPTIMIZER : V_LAYER;
   Val v = {.kind = (uint8_t)kind, .fn = c};
   if (s->kind == STMT_MODEL) {
-    Instance *i = instance_new(E, NULL, c, c->name);
+    Instance *i = instance_new(E, NULL, c, file_name(E, c->name));
     i->config = scope;
     i->site = s;
     v = (Val){.kind = V_INSTANCE, .instance = i};
@@ -319,6 +322,32 @@ static void run_block(Elab *E, const Block *b, Scope *scope, bool tasks) {
   for (uint32_t k = 0; k < b->n; k++) run_statement(E, b->stmt[k], scope, tasks);
 }
 
+/* "_" and the value where it reads as a name, its number in the list otherwise. */
+static const char *unroll_suffix(Elab *E, Val v, int64_t k) {
+  const char *text = is_list(v) || val_has_tensor(v) ? "" : val_text(E, v);
+  bool word = *text;
+  for (const char *p = text; *p; p++) word &= isalnum((unsigned char)*p) || *p == '_';
+  const char *before = E->suffix ? E->suffix : "";
+  return word ? elab_text(E, "%s_%s", before, text) : elab_text(E, "%s_%lld", before, (long long)k);
+}
+
+/* One repetition: what it declares is its own, under names that carry the value. */
+static void unroll_once(Elab *E, const Loop *l, Val value, int64_t k, Scope *scope, bool tasks) {
+  Scope *own = scope_new(E, scope);
+  own->file = true;
+  const char *suffix = E->suffix;
+  uint64_t unroll = E->act->unroll;
+  E->suffix = unroll_suffix(E, value, k);
+  E->act->unroll = path_mix(unroll, (uint64_t)k + 1);
+  E->act->scope = own;
+  scope_bind(E, own, l->source[0].var.text, value, l->source[0].var.span);
+  declare_all(E, &l->body, own);
+  run_block(E, &l->body, own, tasks);
+  E->act->scope = scope;
+  E->act->unroll = unroll;
+  E->suffix = suffix;
+}
+
 static void file_unroll(Elab *E, const Stmt *s, Scope *scope, bool tasks) {
   const Loop *l = s->loop;
   if (l->kind != LOOP_UNROLL || l->n_sources != 1) {
@@ -333,23 +362,16 @@ static void file_unroll(Elab *E, const Stmt *s, Scope *scope, bool tasks) {
     return;
   }
   int64_t n = is_list(over) ? over.list->n : over.range.count;
-  uint64_t unroll = E->act->unroll;
-  for (int64_t k = 0; k < n; k++) {
-    E->act->unroll = path_mix(unroll, (uint64_t)k + 1);
-    scope_bind(E, scope, l->source[0].var.text, is_list(over) ? over.list->at[k] : range_item(over, k),
-               l->source[0].var.span);
-    run_block(E, &l->body, scope, tasks);
-  }
-  E->act->unroll = unroll;
+  for (int64_t k = 0; k < n; k++)
+    unroll_once(E, l, is_list(over) ? over.list->at[k] : range_item(over, k), k, scope, tasks);
 }
 
 static void file_if(Elab *E, const Stmt *s, Scope *scope, bool tasks) {
   bool c;
   if (!expr_bool(E, s->value, "the condition of `if`", &c)) return;
-  if (c)
-    run_block(E, &s->body, scope, tasks);
-  else if (s->otherwise.stmt)
-    run_block(E, &s->otherwise, scope, tasks);
+  const Block *b = c ? &s->body : &s->otherwise;
+  declare_all(E, b, scope);
+  run_block(E, b, scope, tasks);
 }
 
 static void run_statement(Elab *E, const Stmt *s, Scope *scope, bool tasks) {

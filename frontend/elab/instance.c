@@ -299,7 +299,7 @@ static void check_again(Elab *E, const Stmt *s, CellId c, uint32_t rank, const i
 static const char *full_name(Elab *E, const Stmt *s) {
   if (E->act->owner) return elab_text(E, "%s.%s", E->act->owner->name, s->name.text);
   if (E->act->is_task) return elab_text(E, "%s.%s", E->task->task.name, s->name.text);
-  return s->name.text;
+  return file_name(E, s->name.text);
 }
 
 void declare_cell(Elab *E, const Stmt *s) {

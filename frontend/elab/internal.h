@@ -371,6 +371,7 @@ struct Elab {
   bool quiet;     /* warnings are off: a second elaboration of the same text */
   uint32_t depth; /* of calls, against runaway recursion */
   TaskBuild *task;
+  const char *suffix; /* in an `unroll for` of the file: "_gru", behind the names of what is declared there */
 };
 
 /* ---------------------------------------------------------------- report.c */
@@ -553,6 +554,7 @@ Val data_member(Elab *E, Val v, const char *name, Span span);
 void elab_data(Elab *E, const Stmt *s);
 uint32_t row_source(Elab *E, DataUseSite *u);
 void elab_let(Elab *E, const Stmt *s);
+const char *file_name(Elab *E, const char *name); /* with the suffix */
 void elab_file(Elab *E, const Ast *ast, Scope *scope, bool tasks);
 bool setting_for(Elab *E, const char *name, Val *out, const Val *old, Span span);
 void setting_record(Elab *E, const char *name, Val v);
