@@ -17,7 +17,9 @@ typedef struct ProgramRun {
 /* One step on the inputs; results of the graph in `out`. Returns the RunStatus. */
 int32_t program_interpret(Module *m, const Graph *g, const Value *in, Value *out, KTarget target, bool no_fusion,
                           Arena *mem);
-/* The same as machine code, on a pool of `threads`. -1 when it did not compile (printed). */
+/* The same as machine code, on one thread and, when `threads` is more, on that many too: the bits must be the same.
+ * -1 when it did not compile (printed). */
+enum { PROGRAM_THREADS_DIFFER = -2 };
 int32_t program_execute(Module *m, const Graph *g, const Value *in, Value *out, bool no_fusion, uint32_t threads,
                         Arena *mem);
 /* Allocates what the graph's bindings need and stores the inputs there. */
