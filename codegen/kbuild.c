@@ -220,13 +220,20 @@ static uint32_t depth_of_ix(const KBuilder *b, const Ix *x) {
   return d;
 }
 
+/* A load may not move out of a loop that never runs: its address may not exist. */
+static uint32_t below_empty_loops(const KBuilder *b, uint32_t depth) {
+  for (uint32_t d = here(b); d > depth; d--)
+    if (b->k->loop.at[b->k->inst.at[b->open.at[d].loop].aux].extent == 0) return d;
+  return depth;
+}
+
 KVal kb_load(KBuilder *b, uint32_t buf, const Ix *at, KVal mask, uint64_t fill) {
   const KBuf *f = &b->k->buf.at[buf];
   KInst i = inst(K_LOAD, f->dtype, mask, K_NONE, K_NONE);
   i.aux = kb_addr(b, buf, at);
   i.bits = mask == K_NONE ? 0 : fill;
   if (f->access & KA_WRITE) return append(b, &i, here(b), -1);
-  return number(b, &i, deeper(b, depth_of_ix(b, at), mask), -1);
+  return number(b, &i, below_empty_loops(b, deeper(b, depth_of_ix(b, at), mask)), -1);
 }
 
 void kb_store(KBuilder *b, uint32_t buf, const Ix *at, KVal value, KVal mask) {
