@@ -117,7 +117,7 @@ void loops_index(KBuilder *b, const Loops *l, const Ix *iv, uint32_t rank, const
 
 /* ---------------------------------------------------------------- tasks */
 
-enum { TASK_NS = 3000, MAX_TASKS = 32 };
+enum { MAX_TASKS = 32 };
 
 int64_t tasks_for(double cost_ns, int64_t units) {
   int64_t tasks = (int64_t)(cost_ns / TASK_NS);

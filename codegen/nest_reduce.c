@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_LEVELS = 16, SPLIT_FROM = 16384 };
+enum { SPLIT_FROM = 512 };
 
 typedef struct Nest {
   RegionPlan *r;
@@ -355,11 +355,14 @@ static int64_t product(const Loops *l) {
   return p;
 }
 
+/* Wide enough for several independent sums where the loop is long, no wider than pays for the last, partial one. */
 static uint32_t vector_width(const Nest *s) {
   uint32_t lanes = group_lanes(s->r, s->g);
   const Loops *l = s->vector_red ? &s->red : &s->kept;
   if (l->n == 0 || l->extent[l->n - 1] < 4) return 0;
   int64_t extent = l->extent[l->n - 1];
+  if (s->vector_red) return extent >= 16 * lanes ? 4 * lanes : extent >= 8 * lanes ? 2 * lanes : lanes;
+  if (extent > 4 * lanes && extent <= 8 * lanes) return 8 * lanes; /* columns whole, each its own sum */
   return extent >= 4 * lanes ? 4 * lanes : extent >= 2 * lanes ? 2 * lanes : lanes;
 }
 
@@ -373,7 +376,8 @@ static void share_work(Nest *s) {
   s->k.cost = cost;
   const Group *group = &s->r->groups.at[s->g];
   bool argument = group->custom != IR_NONE && is_argument(rp_node(s->r, group->custom)->op);
-  if (s->tasks < 4 && red >= SPLIT_FROM && s->levels == 1 && !argument && group->b_space == B_FULL && s->red.n) {
+  bool few = s->tasks < 2 || (s->tasks < 4 && cost > 16 * TASK_NS);
+  if (few && red >= SPLIT_FROM && s->levels == 1 && !argument && group->b_space == B_FULL && s->red.n) {
     unit = s->red.n == 1 && s->vector_red && s->width ? s->width : 1;
     units = round_up(s->red.extent[0], unit) / unit;
     int64_t parts = tasks_for(cost, units);

@@ -505,6 +505,23 @@ static void emit_counted(KernelEmit *g, uint32_t at, uint32_t end, Val trips, bo
   free_carried(&c);
 }
 
+/* A vector loop of constant length: a small one as straight code; else whole vectors in a loop without a mask and the
+ * rest once under a constant mask, where the body is small enough to stand twice. */
+static void emit_fixed_vectors(KernelEmit *g, uint32_t at, uint32_t end, int64_t extent, int64_t step, bool masked) {
+  enum { STRAIGHT = 64, TWICE = 40 };
+  const int64_t rest = masked ? extent % step : 0, whole = extent - rest, body = end - at;
+  const Val trips = i64(g, extent);
+  if ((extent + step - 1) / step * body > STRAIGHT && body > TWICE) {
+    emit_counted(g, at, end, trips, false, step, masked);
+    return;
+  }
+  if ((extent + step - 1) / step * body <= STRAIGHT)
+    for (int64_t t = 0; t < whole; t += step) emit_body(g, at, end, i64(g, t), trips, false);
+  else
+    emit_counted(g, at, end, i64(g, whole), false, step, false);
+  if (rest) emit_body(g, at, end, i64(g, whole), trips, true);
+}
+
 static void emit_for(KernelEmit *g, uint32_t at, uint32_t end) {
   const KLoop *l = &g->k->loop.at[g->k->inst.at[at].aux];
   const int64_t step = l->kind == KL_VECTOR && l->width > 1 ? l->width : 1;
@@ -516,6 +533,8 @@ static void emit_for(KernelEmit *g, uint32_t at, uint32_t end) {
   const bool fixed = l->cap == K_NONE, masked = step > 1 && !l->overrun && (!fixed || l->extent % step);
   if (fixed && l->extent <= step)
     emit_body(g, at, end, i64(g, 0), i64(g, l->extent), masked);
+  else if (fixed && step > 1)
+    emit_fixed_vectors(g, at, end, l->extent, step, masked);
   else
     emit_counted(g, at, end, capped(g, l->extent, l->cap), !fixed, step, masked);
 }
