@@ -218,7 +218,7 @@ static void print_step(const KProgram *p, const PInst *i, bool names, StrBuf *ou
 
 static void print_all_steps(const KProgram *p, bool names, StrBuf *out) {
   uint32_t depth = 1;
-  sb_printf(out, "step rows %" PRId64 "\n", p->rows);
+  sb_printf(out, "step rows %" PRId64 "%s\n", p->rows, p->measured ? " measured" : "");
   for (uint32_t n = 0; n < p->inst.n; n++) {
     const PInst *i = &p->inst.at[n];
     if (i->kind == P_END) depth--;

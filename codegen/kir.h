@@ -239,7 +239,8 @@ typedef struct KProgram {
   Vec(PInst) inst;
   Vec(PRef) ref;
   Vec(PTerm) term;
-  int64_t rows; /* by which Context.position advances a step; 0 without data */
+  int64_t rows;  /* by which Context.position advances a step; 0 without data */
+  bool measured; /* every launch goes through Context.api->parallel, so that the host can time it; none is in line */
   uint64_t temp_bytes;
   uint8_t *consts; /* literals and constant tensors, 64-byte aligned blocks; not part of the code's identity */
   uint64_t n_consts;

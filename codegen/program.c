@@ -7,6 +7,7 @@
 #include "codegen/host.h"
 #include "codegen/lower.h"
 #include "codegen/units.h"
+#include "codegen/work.h"
 #include <dlfcn.h>
 #include <limits.h>
 #include <pthread.h>
@@ -22,6 +23,7 @@
 typedef struct Compiled {
   CompiledGraph graph;
   KProgram *program;
+  KernelFn *kernel; /* by the program's kernels; only when measured */
 } Compiled;
 
 struct Program {
@@ -127,6 +129,7 @@ void program_free(Program *p) {
   if (!p) return;
   for (uint32_t i = 0; i < p->graph.n; i++) {
     k_program_free(p->graph.at[i]->program);
+    free(p->graph.at[i]->kernel);
     free(p->graph.at[i]);
   }
   for (uint32_t i = 0; i < p->code.n; i++) code_free(p->code.at[i]);
@@ -151,6 +154,8 @@ static int64_t rows_of(const Module *m, const Graph *g) {
 static KProgram *lower(Program *p, const Graph *g, const char *name) {
   double begin = now_ms();
   KProgram *k = lower_graph(p->m, g, name, p->cells.offset, rows_of(p->m, g), p->target, p->options.no_fusion);
+  for (uint32_t i = 0; p->options.measured && i < k->inst.n; i++) k->inst.at[i].in_line = false;
+  k->measured = p->options.measured;
   p->times.plan += now_ms() - begin;
   return k;
 }
@@ -238,8 +243,37 @@ static Code *link_objects(Program *p, const Object *object, uint32_t n, DiagSink
   return code;
 }
 
+/* The functions of a measured program's kernels. */
+static KernelFn *kernel_functions(const Code *code, const Units *units, const KProgram *k) {
+  KernelFn *f = calloc(k->kernel.n + 1, sizeof *f);
+  if (!f) exit(3);
+  for (uint32_t u = 0; u < units->n; u++)
+    for (uint32_t i = 0; units->at[u].unit.program == k && i < k->kernel.n; i++)
+      *(void **)&f[i] = code_symbol(code, units->at[u].unit.kernel_symbol[i]);
+  return f;
+}
+
+uint32_t program_launches(const Program *p, const CompiledGraph *g, LaunchInfo **out) {
+  const Compiled *c = NULL;
+  for (uint32_t i = 0; i < p->graph.n; i++)
+    if (&p->graph.at[i]->graph == g) c = p->graph.at[i];
+  uint32_t n = 0;
+  LaunchInfo *info = calloc(c ? c->program->inst.n + 1 : 1, sizeof *info);
+  if (!info) exit(3);
+  for (uint32_t i = 0; c && c->kernel && i < c->program->inst.n; i++) {
+    const PInst *x = &c->program->inst.at[i];
+    if (x->kind != P_LAUNCH) continue;
+    const KKernel *k = c->program->kernel.at[x->index];
+    KWork w = k_work(k, x->tasks);
+    info[n++] = (LaunchInfo){k->name, c->kernel[x->index], x->tasks, w.flops, w.bytes, w.widest == 8};
+  }
+  *out = info;
+  return n;
+}
+
 /* Entry points and constants of the compiled programs. */
-static bool finish(Program *p, Code *code, KProgram *const *program, uint32_t n, const CompiledGraph **out) {
+static bool finish(Program *p, Code *code, const Units *units, KProgram *const *program, uint32_t n,
+                   const CompiledGraph **out) {
   for (uint32_t i = 0; i < n; i++) {
     StrBuf consts = {0};
     sb_printf(&consts, "%s.consts", program[i]->name);
@@ -250,6 +284,7 @@ static bool finish(Program *p, Code *code, KProgram *const *program, uint32_t n,
     if (!c) exit(3);
     c->program = program[i], c->graph.temp_bytes = program[i]->temp_bytes;
     *(void **)&c->graph.run = code_symbol(code, program[i]->name);
+    if (p->options.measured) c->kernel = kernel_functions(code, units, program[i]);
     vec_push(&p->graph, c);
     out[i] = &c->graph;
     if (!c->graph.run) return false;
@@ -274,7 +309,7 @@ bool program_compile_all(Program *p, TaskId task, const Graph *const *g, const c
   bool ok = make_objects(p, &units, object, sink);
   double begin = now_ms();
   Code *code = ok ? link_objects(p, object, units.n, sink) : NULL;
-  ok = code && finish(p, code, program, n, out);
+  ok = code && finish(p, code, &units, program, n, out);
   p->times.link += now_ms() - begin;
   if (!code)
     for (uint32_t i = 0; i < n; i++) k_program_free(program[i]);

@@ -12,6 +12,7 @@
 typedef struct CompileOptions {
   bool no_fusion; /* one kernel per node: the "every pass off" side of the tests */
   bool no_cache;
+  bool measured;         /* every kernel is launched through Context.api->parallel, where its time can be taken */
   const char *cache_dir; /* NULL: $XDG_CACHE_HOME/seppo or ~/.cache/seppo */
 } CompileOptions;
 
@@ -43,6 +44,16 @@ const CompiledGraph *program_compile(Program *p, TaskId task, const Graph *g, co
 /* Several at once, on two workers: same results, less time. */
 bool program_compile_all(Program *p, TaskId task, const Graph *const *g, const char *const *name, uint32_t n,
                          const CompiledGraph **out, DiagSink *sink);
+/* One launch of a graph compiled as `measured`. Launches that share a function do equal work in equal tasks. */
+typedef struct LaunchInfo {
+  const char *kernel;
+  KernelFn run;
+  int64_t tasks;
+  double flops, bytes;
+  bool f64; /* most flops are in f64 */
+} LaunchInfo;
+/* In program order; free(*out). */
+uint32_t program_launches(const Program *p, const CompiledGraph *g, LaunchInfo **out);
 CompileTimes program_times(const Program *p);
 void program_free(Program *p);
 

@@ -3,11 +3,11 @@
  * The file is elaborated twice: once to run what comes before the first step natively, once for the graphs as written.
  */
 #include "driver/commands.h"
+#include "driver/session/before.h"
 #include "driver/session/bind.h"
 #include "driver/session/engine.h"
 #include "driver/session/load.h"
 #include "ir/gradcheck.h"
-#include "runtime/order.h"
 #include "runtime/random.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,33 +56,6 @@ static bool load_both(Check *c, Options *o) {
 }
 
 /* ---------------------------------------------------------------- initial values */
-
-static int32_t *identity_order(const Module *m, const Task *t) {
-  if (t->source == IR_NONE) return NULL;
-  int64_t rows = m->rows.at[t->source].rows;
-  int32_t *order = malloc(sizeof *order * (size_t)(rows + t->batch + 1));
-  if (order) order_identity(order, rows);
-  return order;
-}
-
-/* Runs a task that comes before the trainings. */
-static bool run_natively(Check *c, TaskId id) {
-  const Module *m = c->run.elab.module;
-  const Task *t = &m->task.at[id];
-  const Graph *g = &t->step;
-  ReadyGraph *ready;
-  if (!engine_prepare(&c->engine, id, &g, &t->name, 1, &ready, &c->run.sink)) return false;
-  if (!ready) return true;
-  int32_t *order = identity_order(m, t);
-  Context context = engine_context(&c->engine, engine_key(&c->engine, t->name, 0));
-  context.order = order;
-  RunStatus status = engine_run(&c->engine, ready, &context, 1);
-  free(order);
-  if (status == RUN_OK) return true;
-  diag_error(&c->run.sink, "E1001", SPAN_NONE, "`%s` could not be computed", t->name);
-  diag_status(&c->run.sink, EXIT_NUMBERS);
-  return false;
-}
 
 /* Moves every parameter a little, away from places such as exact zeros, where derivatives may jump. */
 static void leave_special_points(Check *c) {
@@ -159,7 +132,7 @@ static bool check_graph(Check *c, const Task *t, const Graph *g, uint32_t stream
   if (g->region == IR_NONE) return true;
   Module *m = c->graph.elab.module;
   Arena mem = {0};
-  int32_t *order = identity_order(m, t);
+  int32_t *order = before_rows(m, t);
   GraphInputs in = {.cells = c->engine.cells,
                     .offset = c->engine.layout->offset,
                     .rows = order,
@@ -181,7 +154,7 @@ static bool check_task(Check *c, TaskId id) {
   c->task = t.name;
   bool ok = check_graph(c, &t, &t.step, 0);
   for (uint32_t i = 0; ok && i < t.n_events; i++) ok = check_graph(c, &t, &t.event[i].graph, i + 1);
-  return ok && ((t.kind != TASK_INIT && t.kind != TASK_LET) || run_natively(c, id));
+  return ok && ((t.kind != TASK_INIT && t.kind != TASK_LET) || before_run(&c->engine, id, &c->run.sink));
 }
 
 static bool check_all(Check *c) {

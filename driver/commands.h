@@ -9,6 +9,7 @@ int cmd_check(const Options *o);
 int cmd_ir(const Options *o);
 int cmd_opt(const Options *o);
 int cmd_gradcheck(const Options *o);
+int cmd_profile(const Options *o);
 int cmd_fmt(const Options *o);
 int cmd_explain(const Options *o);
 int cmd_cache(const Options *o);

@@ -13,6 +13,8 @@ const Command command_table[] = {
      "stage task format set dtype data reference output", 0, 1, cmd_ir},
     {"gradcheck", "FILE [TASK...]", "Checks every gradient against finite differences in f64.",
      "set data epochs no-cache", 1, OPTIONS_MAX_WORDS, cmd_gradcheck},
+    {"profile", "FILE [TASK...]", "Times every kernel of a step against what the machine could do.",
+     "set threads dtype data epochs no-cache", 1, OPTIONS_MAX_WORDS, cmd_profile},
     {"opt", "FILE.ir", "Runs passes on a graph in text form and prints the result.", "passes print-after verify-each",
      1, 1, cmd_opt},
     {"fmt", "FILE...", "Lays out model files the one way.", "check diff", 1, OPTIONS_MAX_WORDS, cmd_fmt},

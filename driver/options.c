@@ -142,7 +142,7 @@ void options_help(const Command *c, FILE *out) {
     if (!takes(c, p->name)) continue;
     char left[64];
     snprintf(left, sizeof left, "--%s%s%s", p->name, p->value ? " " : "", p->value ? p->value : "");
-    fprintf(out, "  %-30s %s\n", left, p->help);
+    fprintf(out, "  %-39s %s\n", left, p->help);
   }
 }
 

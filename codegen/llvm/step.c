@@ -108,7 +108,7 @@ static void emit_launch(StepEmit *s, uint32_t n) {
   Val array = s->arguments[n], f = emit_declare(e, s->u->kernel_symbol[i->index], emit_kernel_type(e));
   for (uint32_t a = 0; a < i->n; a++)
     if (s->cut || !is_fixed(&s->p->ref.at[i->first + a])) store_argument(s, array, a, ref_address(s, i->first + a));
-  if (i->tasks == 1) {
+  if (i->tasks == 1 && !s->p->measured) {
     LLVMBuildCall2(s->b, emit_kernel_type(e), f, (Val[]){s->context, array, emit_i64(e, 0)}, 3, "");
     return;
   }
