@@ -61,7 +61,8 @@ static bool elaborate_file(Loaded *l, const Options *o, uint64_t seed) {
                     .seed = seed,
                     .epochs = epochs,
                     .tasks = o->word + 1,
-                    .n_tasks = o->n_words > 1 ? o->n_words - 1 : 0};
+                    .n_tasks = o->n_words > 1 ? o->n_words - 1 : 0,
+                    .loaded = o->load || o->resume};
   double start = clock_ms();
   bool ok = elaborate(&l->sources, l->ast, &eo, &l->elab, &l->sink);
   l->times.elaborate = clock_ms() - start;

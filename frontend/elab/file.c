@@ -215,7 +215,10 @@ static void check_hidden(Elab *E, const Scope *scope, Name name) {
     elab_warning(E, "W0201", name.span, "`%s` hides a function of the library", name.text);
 }
 
-const char *file_name(Elab *E, const char *name) { return E->suffix ? elab_text(E, "%s%s", name, E->suffix) : name; }
+const char *file_name(Elab *E, const char *name) {
+  if (E->prefix) name = elab_text(E, "%s.%s", E->prefix, name);
+  return E->suffix ? elab_text(E, "%s%s", name, E->suffix) : name;
+}
 
 /* Functions, layers, models and optimisers may be used before their line. */
 static void declare(Elab *E, const Stmt *s, Scope *scope) {
@@ -318,6 +321,8 @@ static void use_file(Elab *E, const Stmt *s, Scope *scope) {
 
 static void run_statement(Elab *E, const Stmt *s, Scope *scope, bool tasks);
 
+void file_statement(Elab *E, const Stmt *s) { run_statement(E, s, E->act->scope, true); }
+
 static void run_block(Elab *E, const Block *b, Scope *scope, bool tasks) {
   for (uint32_t k = 0; k < b->n; k++) run_statement(E, b->stmt[k], scope, tasks);
 }
@@ -398,9 +403,6 @@ static void run_statement(Elab *E, const Stmt *s, Scope *scope, bool tasks) {
   case STMT_LOOP: file_unroll(E, s, scope, tasks); break;
   case STMT_IF: file_if(E, s, scope, tasks); break;
   case STMT_REQUIRE: exec_stmt(E, s); break;
-  case STMT_PRINT:
-    if (tasks) elab_print(E, s);
-    break;
   case STMT_FN:
   case STMT_LAYER:
   case STMT_MODEL:
@@ -445,8 +447,27 @@ static Scope *file_scope(Elab *E, Scope *parent) {
   return s;
 }
 
+/* A picked task reads parameters that only a task that was not picked would have trained. */
+static void warn_skipped(Elab *E) {
+  if (!E->skipped || E->o->loaded) return;
+  for (uint32_t k = 0; k < E->m->task.n; k++) {
+    const Task *t = &E->m->task.at[k];
+    if (t->kind == TASK_INIT || t->kind == TASK_LET) continue;
+    for (uint32_t j = 0; j < t->step.n_in; j++) {
+      const Binding *b = &t->step.in[j];
+      if (b->kind != IN_CELL || E->m->cell.at[b->index].kind != CELL_PARAM || E->info.at[b->index].trained) continue;
+      elab_warning(E, "W0502", ir_loc_get(E->m, t->loc)->span,
+                   "`%s` reads `%s` as it was first drawn: `%s` does not run", t->name, E->m->cell.at[b->index].name,
+                   E->skipped);
+      elab_hint(E, "run `%s` too, or load what it trained with --load", E->skipped);
+      return;
+    }
+  }
+}
+
 /* Warnings on the whole: parameters that no task trains. */
 static void check_whole(Elab *E) {
+  warn_skipped(E);
   bool trains = false;
   for (uint32_t k = 0; k < E->m->task.n; k++) trains |= E->m->task.at[k].kind == TASK_TRAIN;
   if (!trains || E->o->n_tasks || E->sink->n_errors) return;

@@ -242,13 +242,28 @@ static Val shape_result(Elab *E, NodeId x, const Selection *s, uint16_t ones, co
   return val_tensor_ones(E, same ? x : ir_reshape(b, x, s->n_out, dim), out_ones);
 }
 
-/* Index tensors, from the last axis to the first; their axes take the place of the axis they index. */
-static Val gather_axes(Elab *E, Val v, const Selection *s) {
-  for (uint32_t k = s->n_out; k-- > 0;) {
-    if (s->out[k] == 0xff || s->axis[s->out[k]].kind != AXIS_GATHER || is_error(v)) continue;
-    v = val_tensor(E, ir_gather(&E->g->cur->b, node_of(E, v), node_of(E, s->axis[s->out[k]].start), k, 0));
-  }
+/* One index tensor: its axes take the place of the axis it indexes. */
+static Val gather_one(Elab *E, Val v, const Selection *s) {
+  for (uint32_t k = 0; k < s->n_out && !is_error(v); k++)
+    if (s->out[k] != 0xff && s->axis[s->out[k]].kind == AXIS_GATHER)
+      return val_tensor(E, ir_gather(&E->g->cur->b, node_of(E, v), node_of(E, s->axis[s->out[k]].start), k, 0));
   return v;
+}
+
+/* x[i, j]: pairs of indices into the two leading axes. */
+static Val gather_pairs(Elab *E, Val v, const Selection *s, Span span) {
+  bool leading = s->n_out >= 2 && s->out[0] != 0xff && s->out[1] != 0xff && s->axis[s->out[0]].kind == AXIS_GATHER &&
+                 s->axis[s->out[1]].kind == AXIS_GATHER;
+  if (!leading || is_error(v)) {
+    if (!leading) elab_error(E, "E0900", span, "two index tensors in one bracket stand for the two leading axes");
+    return val_error();
+  }
+  Val i = s->axis[s->out[0]].start, j = s->axis[s->out[1]].start;
+  if (!broadcast_pair(E, &i, &j, span, ",")) return val_error();
+  int64_t rank = type_of(E, i)->rank;
+  Builder *b = &E->g->cur->b;
+  NodeId rows = ir_gather(b, node_of(E, v), node_of(E, i), 0, 0);
+  return val_tensor(E, ir_gather(b, rows, node_of(E, j), rank, rank));
 }
 
 static uint32_t count_gathers(const Selection *s, uint32_t rank) {
@@ -275,15 +290,13 @@ Val index_value(Elab *E, Val v, const IndexItem *item, uint32_t n, Span span) {
   const Type t = *type_of(E, v);
   Selection s = {0};
   if (!select_axes(E, &t, item, n, span, &s, v)) return val_error();
-  if (count_gathers(&s, t.rank) > 1) {
-    elab_error(E, "E0900", span, "two index tensors in one bracket are not there yet");
-    elab_hint(E, "index one axis after the other, or `pick(x, i)` for one entry of each row");
-    return val_error();
-  }
+  uint32_t gathers = count_gathers(&s, t.rank);
+  if (gathers > 2) return elab_error(E, "E0900", span, "more than two index tensors in one bracket are not there yet");
   NodeId x = constant_part(E, node_of(E, v), &t, &s);
   if (s.runtime) x = runtime_part(E, x, &s, t.rank);
   if (x == IR_NONE) return val_error();
-  return gather_axes(E, shape_result(E, x, &s, v.ones, item, n), &s);
+  Val r = shape_result(E, x, &s, v.ones, item, n);
+  return gathers == 2 ? gather_pairs(E, r, &s, span) : gather_one(E, r, &s);
 }
 
 /* ---------------------------------------------------------------- writing */

@@ -371,7 +371,9 @@ struct Elab {
   bool quiet;     /* warnings are off: a second elaboration of the same text */
   uint32_t depth; /* of calls, against runaway recursion */
   TaskBuild *task;
-  const char *suffix; /* in an `unroll for` of the file: "_gru", behind the names of what is declared there */
+  const char *suffix;  /* in an `unroll for` of the file: "_gru", behind the names of what is declared there */
+  const char *prefix;  /* inside a task that holds tasks: its name */
+  const char *skipped; /* the first train that was not picked */
 };
 
 /* ---------------------------------------------------------------- report.c */
@@ -543,7 +545,7 @@ Val apply_optimizer(Elab *E, Closure *def, const Args *a, const void *site, Span
 
 void elab_train(Elab *E, const Stmt *s);
 void elab_eval(Elab *E, const Stmt *s);
-void elab_print(Elab *E, const Stmt *s);
+void file_statement(Elab *E, const Stmt *s); /* as at file level, in the current scope */
 void elab_task(Elab *E, const Stmt *s);
 void exec_log(Elab *E, const Stmt *s);
 void exec_output(Elab *E, const Stmt *s); /* report, print, image, gif, plot, checkpoint, keep, stop */

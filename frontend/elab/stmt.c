@@ -7,17 +7,13 @@ void exec_block(Elab *E, const Block *b) {
 
 /* ---------------------------------------------------------------- assignment */
 
-/* The binding an assignment changes: in this function, or a state further out. */
+/* The binding an assignment changes: in this function, or a parameter or state further out. */
 static Slot *assigned_slot(Elab *E, const char *name, bool *outside) {
   *outside = false;
   for (Scope *s = E->act->scope; s; s = s->parent) {
     Slot *slot = scope_here(s, name);
-    if (slot) return slot;
-    if (s->function) *outside = true;
-    if (*outside && s->parent && s->parent->file) {
-      Slot *far = scope_here(s->parent, name);
-      return far && far->value.kind == V_CELL ? far : NULL;
-    }
+    if (slot) return !*outside || slot->value.kind == V_CELL ? slot : NULL;
+    *outside |= s->function;
   }
   return NULL;
 }

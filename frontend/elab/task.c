@@ -12,14 +12,15 @@ static bool name_taken(const Elab *E, const char *name) {
 /* The written name, or `train`, `eval`, then `train_2`, ... */
 static const char *task_name(Elab *E, const Stmt *s) {
   const TaskDecl *d = s->task;
-  const char *name = d->name.text;
+  const char *name = d->name.text, *prefix = E->prefix ? elab_text(E, "%s.", E->prefix) : "";
   if (!name && d->name_value && !expr_string(E, d->name_value, "the name of a task", &name)) return NULL;
+  if (name) name = elab_text(E, "%s%s", prefix, name);
   if (name && name_taken(E, name)) {
     elab_error(E, "E0513", s->word, "there is already a task called `%s`", name);
     return NULL;
   }
   if (!name) {
-    const char *base = s->kind == STMT_TRAIN ? "train" : "eval";
+    const char *base = elab_text(E, "%s%s", prefix, s->kind == STMT_TRAIN ? "train" : "eval");
     name = base;
     for (uint32_t k = 2; name_taken(E, name); k++) name = elab_text(E, "%s_%u", base, k);
   }
@@ -28,10 +29,24 @@ static const char *task_name(Elab *E, const Stmt *s) {
   return own;
 }
 
+/* `study` picks the task of that name and those inside it, `study.fit`. */
+static bool picks(const char *word, const char *name) {
+  size_t n = strlen(word);
+  return strncmp(word, name, n) == 0 && (name[n] == 0 || name[n] == '.');
+}
+
 static bool task_picked(const Elab *E, const char *name) {
   if (!E->o->n_tasks) return true;
   for (uint32_t k = 0; k < E->o->n_tasks; k++)
-    if (strcmp(E->o->tasks[k], name) == 0) return true;
+    if (picks(E->o->tasks[k], name)) return true;
+  return false;
+}
+
+/* Whether a word picks the task or something inside it. */
+static bool task_wanted(Elab *E, const char *name) {
+  vec_push(&E->task_names, name);
+  for (uint32_t k = 0; k < E->o->n_tasks; k++)
+    if (picks(E->o->tasks[k], name) || picks(name, E->o->tasks[k])) return true;
   return false;
 }
 
@@ -256,7 +271,11 @@ void elab_train(Elab *E, const Stmt *s) {
   TaskBuild t = {0};
   t.task = (Task){.name = name, .kind = TASK_TRAIN, .loc = E->loc, .source = IR_NONE};
   t.task.tail.region = IR_NONE;
-  if (!name || !on_split(E, s, &b.on) || !task_picked(E, name)) return;
+  if (!name || !on_split(E, s, &b.on)) return;
+  if (!task_picked(E, name)) {
+    if (!E->skipped) E->skipped = name;
+    return;
+  }
   Directives d;
   E->task = &t;
   if (read_directives(E, name, &s->task->body, &d) && plan_steps(E, s, &b, &d, &t.task)) {
@@ -287,22 +306,6 @@ static void close_once(Elab *E, TaskBuild *t) {
   end.action = memdup(&E->m->mem, t->action.at, t->action.n * sizeof *t->action.at);
   vec_push(&t->event, end);
   finish_task(E, t);
-}
-
-/* `print` between tasks: a task of its own. */
-void elab_print(Elab *E, const Stmt *s) {
-  const char *name = "print";
-  for (uint32_t k = 2; name_taken(E, name); k++) name = elab_text(E, "print_%u", k);
-  char *own = arena_strdup(&E->m->mem, name);
-  vec_push(&E->task_names, own);
-  if (!task_picked(E, own)) return;
-  TaskBuild t = {.task = {.name = own, .kind = TASK_PLAIN, .loc = E->loc, .source = IR_NONE}};
-  t.task.tail.region = IR_NONE;
-  E->task = &t;
-  t.step = graph_open(E, GRAPH_PLAIN);
-  exec_output(E, s);
-  t.task.step = graph_close(E, t.step);
-  close_once(E, &t);
 }
 
 /* Parameters of the graph that are fields of the split it runs on. */
@@ -351,12 +354,97 @@ static void run_once(Elab *E, const Stmt *s, TaskKind kind, GraphKind graph) {
 
 void elab_eval(Elab *E, const Stmt *s) { run_once(E, s, TASK_EVAL, GRAPH_EVAL); }
 
+/* ---------------------------------------------------------------- tasks that hold tasks */
+
+static bool holds_tasks(const Block *b) {
+  for (uint32_t k = 0; k < b->n; k++) {
+    const Stmt *s = b->stmt[k];
+    if (s->kind == STMT_TRAIN || s->kind == STMT_EVAL) return true;
+    if (s->kind == STMT_LOOP && s->loop->kind == LOOP_UNROLL && holds_tasks(&s->loop->body)) return true;
+    if (s->kind == STMT_IF && (holds_tasks(&s->body) || holds_tasks(&s->otherwise))) return true;
+  }
+  return false;
+}
+
+/* task name(n = 3): the arguments are settings of the task, `--set name.n=4`. */
+static bool bind_task_params(Elab *E, const Stmt *s, Scope *scope) {
+  for (uint32_t k = 0; k < s->task->n_param; k++) {
+    const Param *p = &s->task->param[k];
+    const char *full = elab_text(E, "%s.%s", s->task->name.text, p->name.text);
+    Val v = p->value ? expr_value(E, p->value) : val_none(), old = v;
+    bool set = setting_for(E, full, &v, &old, p->name.span);
+    if (!p->value && !set) {
+      elab_error(E, "E0207", p->name.span, "the task `%s` needs a value for `%s`", s->task->name.text, p->name.text);
+      elab_hint(E, "give it a default, or run with --set %s=..", full);
+      return false;
+    }
+    if (is_error(v)) return false;
+    if (!val_has_tensor(v)) setting_record(E, full, v);
+    scope_bind(E, scope, p->name.text, v, p->name.span);
+  }
+  return true;
+}
+
+static bool stands_alone(const Stmt *s) {
+  switch (s->kind) {
+  case STMT_LET:
+  case STMT_PARAM:
+  case STMT_STATE:
+  case STMT_DATA:
+  case STMT_TRAIN:
+  case STMT_EVAL:
+  case STMT_REQUIRE: return true;
+  case STMT_LOOP: return s->loop->kind == LOOP_UNROLL && holds_tasks(&s->loop->body);
+  case STMT_IF: return holds_tasks(&s->body) || holds_tasks(&s->otherwise);
+  default: return false;
+  }
+}
+
+/* What stands between the trains and evals of a task runs as tasks of its own, in the same order. */
+static void run_group(Elab *E, const Stmt *s, const char *name) {
+  const Block *b = &s->task->body;
+  const char *outer = E->prefix;
+  E->prefix = name;
+  uint32_t parts = 0;
+  for (uint32_t k = 0; k < b->n;) {
+    if (stands_alone(b->stmt[k])) {
+      file_statement(E, b->stmt[k++]);
+      continue;
+    }
+    uint32_t first = k;
+    while (k < b->n && !stands_alone(b->stmt[k])) k++;
+    TaskDecl *d = arena_new(&E->mem, TaskDecl);
+    *d = (TaskDecl){.body = {.stmt = b->stmt + first, .n = k - first, .span = b->span}};
+    d->name = (Name){parts ? elab_text(E, "part_%u", parts + 1) : "part", s->task->name.span};
+    Stmt *part = arena_new(&E->mem, Stmt);
+    *part = *s;
+    part->task = d;
+    parts++;
+    run_once(E, part, TASK_PLAIN, GRAPH_PLAIN);
+  }
+  E->prefix = outer;
+}
+
 void elab_task(Elab *E, const Stmt *s) {
-  if (s->task->n_param) {
-    elab_error(E, "E0900", s->word, "tasks with arguments are not there yet");
+  bool group = holds_tasks(&s->task->body);
+  if (!group && !s->task->n_param) {
+    run_once(E, s, TASK_PLAIN, GRAPH_PLAIN);
     return;
   }
-  run_once(E, s, TASK_PLAIN, GRAPH_PLAIN);
+  Activation act;
+  Scope *scope = scope_new(E, E->act->scope);
+  scope->file = true;
+  activation_push(E, &act, scope, SPAN_NONE, NULL);
+  act.loc = IR_NONE;
+  act.path = 0;
+  bool wanted = !E->o->n_tasks || !group || task_wanted(E, s->task->name.text);
+  if (wanted && bind_task_params(E, s, scope)) {
+    if (group)
+      run_group(E, s, s->task->name.text);
+    else
+      run_once(E, s, TASK_PLAIN, GRAPH_PLAIN);
+  }
+  activation_pop(E, &act);
 }
 
 /* ---------------------------------------------------------------- blocks at moments */

@@ -208,8 +208,15 @@ static bool joint_shape(const Type *a, const Type *b, uint32_t *rank, int64_t *d
   return true;
 }
 
+/* Beside the carets: the shapes as in the expression. */
+static void shapes_label(Elab *E, const char *sign, Val a, Val b) {
+  const Type *x = type_of(E, a), *y = type_of(E, b);
+  elab_label(E, "%s %s %s", dims_text(E, x->rank, x->dim), sign, dims_text(E, y->rank, y->dim));
+}
+
 static Val shape_error(Elab *E, Span span, const char *sign, Val a, Val b) {
   elab_error(E, "E0301", span, "the shapes of `%s` do not fit: %s and %s", sign, type_text(E, a), type_text(E, b));
+  shapes_label(E, sign, a, b);
   return val_error();
 }
 
@@ -217,6 +224,7 @@ static bool growth_error(Elab *E, Span span, const char *sign, Val a, Val b, con
   const Type *ta = type_of(E, a), *tb = type_of(E, b);
   elab_error(E, "E0305", span, "`%s` of %s and %s would silently become %s", sign, type_text(E, a), type_text(E, b),
              result);
+  shapes_label(E, sign, a, b);
   Val one = ta->rank >= tb->rank ? a : b;
   const Type *t1 = type_of(E, one);
   if (t1->rank && t1->dim[t1->rank - 1] == 1)
@@ -351,6 +359,7 @@ Val tensor_select(Elab *E, Val c, Val a, Val b, Span span) {
 
 static Val matmul_error(Elab *E, Val a, Val b, Span span) {
   elab_error(E, "E0306", span, "`@` of %s and %s: the inner extents differ", type_text(E, a), type_text(E, b));
+  shapes_label(E, "@", a, b);
   const Type *ta = type_of(E, a), *tb = type_of(E, b);
   if (ta->rank == 2 && tb->rank == 2 && ta->dim[1] == tb->dim[1]) elab_hint(E, "did you mean `a @ transpose(b)`?");
   return val_error();

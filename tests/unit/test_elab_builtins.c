@@ -71,6 +71,8 @@ static void test_indexing(void **state) {
   CHECK("reshape(iota(6), [2, 3])[:, 0:2]", 0, 1, 3, 4);
   CHECK("iota(3)[:, none] * ones([1, 2])", 0, 0, 1, 1, 2, 2);
   CHECK("(10 * iota(4))[i32([3, 0, 0])]", 30, 0, 0);
+  CHECK("reshape(iota(6), [2, 3])[i32([1, 0]), i32([2, 1])]", 5, 1);
+  CHECK("reshape(iota(12), [2, 3, 2])[i32([1, 0]), i32([2, 1])]", 10, 11, 2, 3);
   expect_report("task t { x = zeros([4]); x[1] = 5; x[2:] = [7., 8.]; report r = x }", "r", 4,
                 (const double[]){0, 5, 7, 8}, 0);
   expect_report("task t { x = zeros([4]); for i in 0..4 { x[i] = i * i }; report r = x }", "r", 4,

@@ -181,6 +181,31 @@ static void test_next_rows(void **state) {
   model_free(m);
 }
 
+static const char study[] = "task study(n = 3) {\n"
+                            "  let k = n * 2\n"
+                            "  param w = 0\n"
+                            "  train as fit { steps 1; minimize (w - k)^2 using sgd(0.5) }\n"
+                            "  report r = w\n"
+                            "  train as more { steps 1; minimize (w + k)^2 using sgd(0.5) }\n"
+                            "  report r = w\n}\n";
+
+static void test_tasks_inside_a_task(void **state) {
+  (void)state;
+  Model *m = model_new(study);
+  model_run(m);
+  assert_true(model_number(m, "study.part", "r") == 6 && model_number(m, "study.part_2", "r") == -6);
+  model_free(m);
+  Setting set = {"study.n", "5"};
+  const char *tasks[] = {"study.part"};
+  ElabOptions o = {.set = &set, .n_set = 1, .dtype = "f64", .tasks = tasks, .n_tasks = 1};
+  m = model_new_with(study, &o);
+  assert_non_null(strstr(model_messages(m), "W0502"));
+  model_run(m);
+  assert_true(model_number(m, "study.part", "r") == 0);
+  model_free(m);
+  assert_true(result("task t(n = 3) { report r = n }") == 3);
+}
+
 static void test_draws_do_not_move(void **state) {
   (void)state;
   const char *plain = "param w = 1\ntrain { steps 2; z = normal([3]); minimize sum(w * z) using sgd(0.1) }\n"
@@ -206,6 +231,7 @@ int main(void) {
       cmocka_unit_test(test_settings),
       cmocka_unit_test(test_draws_do_not_move),
       cmocka_unit_test(test_next_rows),
+      cmocka_unit_test(test_tasks_inside_a_task),
       cmocka_unit_test(test_split_of_generated_data),
       cmocka_unit_test(test_initialiser_of_the_first_batch),
   };
