@@ -9,7 +9,6 @@ typedef struct PassOptions {
   bool evaluate_each;      /* debug: reference evaluator before = after on random inputs */
   const char *print_after; /* NULL, a pass name, or "all" */
   FILE *print_to;
-  int64_t memory_limit; /* bytes of temporaries for `fit`; 0 = none */
 } PassOptions;
 
 /* A pass rewrites every region of the module that is reachable from a task; false after a diagnostic. */

@@ -1,6 +1,7 @@
 /* The pass manager and the simplifier on hand-made graphs. */
 #include "ir/autodiff.h"
 #include "ir/passes.h"
+#include "ir/passes/check.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -99,6 +100,46 @@ static void names_are_checked(void **state) {
   ir_module_free(m);
 }
 
+/* What evaluate_each rests on: a module that computes something else afterwards is noticed, the same one is not. */
+static void a_changed_result_is_noticed(void **state) {
+  (void)state;
+  for (uint32_t wrong = 0; wrong < 2; wrong++) {
+    Builder b;
+    NodeId x;
+    Module *m = module_new(&b, 1, 1, (int64_t[]){4}, &x);
+    NodeId e = ir_unary(&b, OP_exp, x), s = ir_unary(&b, OP_sin, x);
+    add_value(&b, e);
+    PassCheck *before = pass_check_begin(m);
+    if (wrong) ir_region(m, b.region)->result.at[0] = s;
+    DiagSink sink = {0};
+    assert_int_equal(pass_check_end(before, m, "test", &sink), !wrong);
+    assert_int_equal(sink.n_errors, wrong);
+    diag_sink_free(&sink);
+    ir_module_free(m);
+  }
+}
+
+static void prints_after_a_pass(void **state) {
+  (void)state;
+  Builder b;
+  NodeId x;
+  Module *m = module_new(&b, 1, 1, (int64_t[]){4}, &x);
+  add_value(&b, ir_unary(&b, OP_neg, ir_unary(&b, OP_neg, x)));
+  char *text = NULL;
+  size_t n = 0;
+  FILE *to = open_memstream(&text, &n);
+  PassOptions o = {.print_after = "simplify", .print_to = to};
+  DiagSink sink = {0};
+  assert_true(pass_run_named(m, "stabilise,simplify,layout", &o, &sink));
+  fclose(to);
+  assert_non_null(strstr(text, "# after simplify\n"));
+  assert_null(strstr(text, "after layout"));
+  assert_null(strstr(text, "neg"));
+  free(text);
+  diag_sink_free(&sink);
+  ir_module_free(m);
+}
+
 /* A chain of n nodes that the rules shorten: the work must grow as n. Counted in nodes, not in seconds. */
 static void a_long_chain(void **state) {
   (void)state;
@@ -183,8 +224,14 @@ static void trip_count_is_free(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(merges_and_drops),   cmocka_unit_test(folds_constants), cmocka_unit_test(keeps_zero_times_x),
-      cmocka_unit_test(names_are_checked),  cmocka_unit_test(a_long_chain),    cmocka_unit_test(time_is_linear),
+      cmocka_unit_test(merges_and_drops),
+      cmocka_unit_test(folds_constants),
+      cmocka_unit_test(keeps_zero_times_x),
+      cmocka_unit_test(names_are_checked),
+      cmocka_unit_test(a_changed_result_is_noticed),
+      cmocka_unit_test(prints_after_a_pass),
+      cmocka_unit_test(a_long_chain),
+      cmocka_unit_test(time_is_linear),
       cmocka_unit_test(trip_count_is_free),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
