@@ -283,7 +283,8 @@ void lex(const SourceMap *sources, uint32_t source, uint32_t begin, uint32_t end
              .line_start = begin == 0,
              .out = out,
              .sink = sink};
-  while (x.at < x.end) token(&x);
+  uint32_t errors = sink->n_errors;
+  while (x.at < x.end && sink->n_errors - errors < MAX_SYNTAX_ERRORS) token(&x);
   x.line_start = true;
   push(&x, TOK_END, x.at);
 }

@@ -31,6 +31,9 @@ typedef struct TokenList {
   Vec(Comment) comment;
 } TokenList;
 
+/* A file with more mistakes than these is given up: the rest would hardly help. */
+#define MAX_SYNTAX_ERRORS 50
+
 /* Tokens of bytes begin..end of a source. Errors (E00xx) go to the sink; a bad character is left out. */
 void lex(const SourceMap *sources, uint32_t source, uint32_t begin, uint32_t end, TokenList *out, DiagSink *sink);
 void token_list_free(TokenList *t);

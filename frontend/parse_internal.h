@@ -39,6 +39,7 @@ typedef struct Parser {
   uint32_t column;         /* of the statement being read, for recovery */
   uint32_t place;          /* Place bits of the block being read */
   Token opener;            /* the word that opened the block being read */
+  uint32_t errors;         /* in the sink before this file */
   bool in_string;          /* reading an expression inserted in a string */
   Vec(uint32_t) spoilt;    /* offsets of the lexer's errors */
   Vec(const char *) names; /* interned: open-addressed in `slot` */

@@ -349,6 +349,7 @@ void parse_statements(Parser *p, Block *b, bool file) {
   for (;;) {
     skip_newlines(p);
     if (accept(p, TOK_SEMICOLON)) continue;
+    if (p->sink->n_errors - p->errors >= MAX_SYNTAX_ERRORS) p->at = p->tokens.token.n - 1, p->unclosed_told = true;
     if (here(p)->kind == TOK_END || (!file && (here(p)->kind == TOK_RBRACE || block_left_open(p)))) break;
     uint32_t first = p->at;
     p->column = here(p)->column;
@@ -410,6 +411,7 @@ Ast *parse_source(const SourceMap *sources, uint32_t source, DiagSink *sink) {
   ast->source = source;
   uint32_t first = sink->diag.n;
   Parser p = {.ast = ast, .sources = sources, .text = src->text, .source = source, .sink = sink, .place = IN_FILE};
+  p.errors = sink->n_errors;
   lex(sources, source, 0, src->length, &p.tokens, sink);
   for (uint32_t i = first; i < sink->diag.n; i++) vec_push(&p.spoilt, sink->diag.at[i].span.begin);
   parse_statements(&p, &ast->file, true);

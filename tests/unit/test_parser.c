@@ -148,11 +148,23 @@ static void deep_nesting_is_an_error(void **state) {
   free(text);
 }
 
+/* Garbage is given up early: neither time nor messages grow with it. */
+static void garbage_is_given_up(void **state) {
+  (void)state;
+  enum { N = 400000 };
+  char *text = malloc(N);
+  for (int i = 0; i < N; i++) text[i] = "let = $ ) \n\x01\xff{"[i % 14];
+  Parsed r = parse(text, N);
+  assert_in_range(r.sink.n_errors, 10, 200);
+  drop(&r);
+  free(text);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(operators_bind_as_documented), cmocka_unit_test(every_construct_parses),
       cmocka_unit_test(recovers_and_goes_on),         cmocka_unit_test(interpolates),
-      cmocka_unit_test(deep_nesting_is_an_error),
+      cmocka_unit_test(deep_nesting_is_an_error),     cmocka_unit_test(garbage_is_given_up),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
