@@ -13,19 +13,41 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SEPPO = os.path.join(HERE, "..", "build", "seppo")
 TUNED = dict(MALLOC_MMAP_THRESHOLD_="1073741824", MALLOC_TRIM_THRESHOLD_="4294967296", MALLOC_TOP_PAD_="268435456")
 
-# name -> (our file, our settings, [(peer, script, arguments)])
-TORCH = lambda *a: [("torch", f"torch/{a[0]}.py", list(a[1:])), ("torch compile", f"torch/{a[0]}.py", [*a[1:], "--compile", "--opt", "fused"])]
-JAX = lambda *a: [(f"jax {mode}", f"jax/{a[0]}.py", [*a[1:], "--mode", mode]) for mode in ("scan", "step")]
-NUMPY = lambda *a: [("numpy", "numpy_peer/numpy_peers.py", list(a))]
-WORKLOADS = {
-    "perceptron": ("perceptron.sep", {}, TORCH("perceptron") + JAX("perceptron") + NUMPY("perceptron")),
-    "ols_gd": ("ols_gd.sep", {}, TORCH("linear", "--kind", "ols_gd") + JAX("linear", "--kind", "ols_gd") + NUMPY("ols_gd")),
-    "logreg": ("logreg.sep", {}, TORCH("linear", "--kind", "logreg") + JAX("linear", "--kind", "logreg") + NUMPY("logreg")),
-    "mlp 64": ("mlp.sep", {}, TORCH("mlp") + JAX("mlp") + NUMPY("mlp")),
-    "mlp 1024": ("mlp.sep", {"batch": 1024, "steps": 600}, TORCH("mlp", "--batch", "1024", "--steps", "300")
-                 + JAX("mlp", "--batch", "1024", "--steps", "300")),
-}
+# name -> (our file, our settings, peers: (label, script, arguments), GFLOP of its products a step)
+def torch(script, *a):
+    return [("torch", f"torch/{script}.py", list(a)),
+            ("torch compile", f"torch/{script}.py", [*a, "--compile", "--opt", "fused"])]
 
+
+def jax(script, *a):
+    return [(f"jax {mode}", f"jax/{script}.py", [*a, "--mode", mode]) for mode in ("scan", "step")]
+
+
+def numpy(*a):
+    return [("numpy", "numpy_peer/numpy_peers.py", list(a))]
+
+
+def frameworks(script, *a):
+    return torch(script, *a) + jax(script, *a)
+
+
+WORKLOADS = {
+    "perceptron": ("perceptron.sep", {}, frameworks("perceptron") + numpy("perceptron"), 0),
+    "ols_gd": ("ols_gd.sep", {}, frameworks("linear", "--kind", "ols_gd") + numpy("ols_gd"), 0.0008),
+    "logreg": ("logreg.sep", {}, frameworks("linear", "--kind", "logreg") + numpy("logreg"), 0.0008),
+    "mlp 64": ("mlp.sep", {}, frameworks("mlp") + numpy("mlp"), 0.0524),
+    "mlp 1024": ("mlp.sep", {"batch": 1024, "steps": 600}, frameworks("mlp", "--batch", "1024", "--steps", "300"), 0.838),
+    "rbm CD-1": ("rbm_cd1.sep", {}, frameworks("rbm") + [("torch manual", "torch/rbm.py", ["--manual"])]
+                 + numpy("rbm_cd1"), 0.251),
+    "rbm CD-5": ("rbm_cd5.sep", {}, frameworks("rbm", "--k", "5", "--steps", "200")
+                 + [("torch manual", "torch/rbm.py", ["--manual", "--k", "5", "--steps", "200"])] + numpy("rbm_cd5"), 0.652),
+    "vae": ("vae.sep", {}, frameworks("vae"), 0.42),
+    "hvae": ("hvae.sep", {}, frameworks("hvae"), 0.484),
+    "gan": ("gan.sep", {}, frameworks("gan"), 0.101),
+    "wgan_gp": ("wgan_gp.sep", {}, frameworks("wgan_gp", "--steps", "200"), 0.504),
+    "ddpm": ("ddpm.sep", {}, frameworks("ddpm"), 0.749),
+    "ebm": ("ebm.sep", {}, frameworks("ebm"), 1.52),
+}
 
 def environment(threads, tuned):
     env = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
@@ -58,8 +80,19 @@ def peer(args, script, options, threads):
     return json.loads(lines[-1])["median_ms_per_step"] if done.returncode == 0 and lines else None
 
 
+def fma_peak(python):
+    """GFLOP/s of one core: the best of several 1024^3 products by OpenBLAS through the program's own peer environment."""
+    code = ("import numpy as np, time\na = np.random.rand(1024, 1024).astype('f4'); b = a.copy(); t = []\n"
+            "for _ in range(20):\n    s = time.perf_counter(); a @ b; t.append(time.perf_counter() - s)\n"
+            "print(2 * 1024**3 / min(t) / 1e9)")
+    env = environment(1, False)
+    env.update(OPENBLAS_CORETYPE="SKYLAKEX")
+    return float(subprocess.run(pinned(1, [python, "-c", code]), env=env,
+                                check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
 def measure(args, name, threads):
-    file, settings, peers = WORKLOADS[name]
+    file, settings, peers, _ = WORKLOADS[name]
     times = {}
     for _ in range(args.rounds):
         times.setdefault("seppo", []).append(ours(args, file, settings, threads))
@@ -84,15 +117,23 @@ def main():
     p.add_argument("--threads", type=int, nargs="*", default=[1, 2])
     args = p.parse_args()
     args.data = os.path.abspath(args.data)
-    labels = ["seppo", "torch", "torch compile", "jax scan", "jax step", "numpy"]
-    print("| workload | threads | " + " | ".join(labels) + " | best peer / seppo |")
-    print("|---" * (len(labels) + 3) + "|")
+    labels = ["seppo", "torch", "torch compile", "torch manual", "jax scan", "jax step", "numpy"]
+    try:
+        peak = fma_peak(args.python)
+        print(f"one core multiplies 1024 x 1024 matrices at {peak:.0f} GFLOP/s\n")
+    except (subprocess.CalledProcessError, ValueError):
+        peak = None
+    print("| workload | threads | " + " | ".join(labels) + " | best peer / seppo | seppo / products alone |")
+    print("|---" * (len(labels) + 4) + "|")
     for name in args.workload:
         for threads in args.threads:
             t = measure(args, name, threads)
             rest = [v for k, v in t.items() if k != "seppo" and v is not None]
             ratio = f"{min(rest) / t['seppo']:.2f}" if rest else "-"
-            print(f"| {name} | {threads} | " + " | ".join(show(t.get(k)) for k in labels) + f" | {ratio} |", flush=True)
+            floor = WORKLOADS[name][3] / (peak * threads) * 1e3 if peak else 0
+            print(f"| {name} | {threads} | " + " | ".join(show(t.get(k)) for k in labels)
+                  + f" | {ratio} | {t['seppo'] / floor:.2f} |" if floor else
+                  f"| {name} | {threads} | " + " | ".join(show(t.get(k)) for k in labels) + f" | {ratio} | - |", flush=True)
 
 
 if __name__ == "__main__":
