@@ -1,10 +1,12 @@
 /* The library's entry: units in, objects or text out. */
+#define _GNU_SOURCE
 #include "codegen/llvm/emit.h"
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Support.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,49 +38,67 @@ static bool fail(char **error, const char *text) {
 }
 
 /* Machines not in use. Making one takes as long as compiling a small kernel, and one serves one thread at a time. */
+typedef struct Machine {
+  LLVMTargetMachineRef tm;
+  uint32_t vector_bytes; /* of the target it compiles for */
+} Machine;
 static struct {
   pthread_mutex_t lock;
-  LLVMTargetMachineRef idle[8];
+  Machine idle[8];
   unsigned n;
 } machines = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static LLVMTargetMachineRef idle_machine(void) {
+static LLVMTargetMachineRef idle_machine(uint32_t vector_bytes) {
+  LLVMTargetMachineRef tm = NULL;
   pthread_mutex_lock(&machines.lock);
-  LLVMTargetMachineRef tm = machines.n ? machines.idle[--machines.n] : NULL;
+  for (unsigned i = 0; i < machines.n && !tm; i++)
+    if (machines.idle[i].vector_bytes == vector_bytes) {
+      tm = machines.idle[i].tm;
+      machines.idle[i] = machines.idle[--machines.n];
+    }
   pthread_mutex_unlock(&machines.lock);
   return tm;
 }
 
-static void give_back(LLVMTargetMachineRef tm) {
+static void give_back(LLVMTargetMachineRef tm, uint32_t vector_bytes) {
   pthread_mutex_lock(&machines.lock);
   const bool kept = machines.n < sizeof machines.idle / sizeof *machines.idle;
-  if (kept) machines.idle[machines.n++] = tm;
+  if (kept) machines.idle[machines.n++] = (Machine){tm, vector_bytes};
   pthread_mutex_unlock(&machines.lock);
   if (!kept) LLVMDisposeTargetMachine(tm);
 }
 
+/* The host's features, less those that a target of shorter vectors does not have. */
+static char *features_of(uint32_t vector_bytes) {
+  char *host = LLVMGetHostCPUFeatures(), *all;
+  const char *without = vector_bytes >= 64 ? "" : vector_bytes >= 32 ? ",-avx512f" : ",-avx512f,-avx";
+  if (asprintf(&all, "%s%s", host, without) < 0) all = NULL;
+  LLVMDisposeMessage(host);
+  return all;
+}
+
 /* Positional independence and the small code model are what codegen/elf_loader.c understands. */
-static LLVMTargetMachineRef new_machine(char **error) {
+static LLVMTargetMachineRef new_machine(uint32_t vector_bytes, char **error) {
   LLVMTargetRef target;
-  char *triple = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName(), *features = LLVMGetHostCPUFeatures();
+  char *triple = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName(), *features = features_of(vector_bytes);
   char *message = NULL;
   LLVMTargetMachineRef tm = NULL;
   if (LLVMGetTargetFromTriple(triple, &target, &message))
     fail(error, message ? message : "LLVM knows no such target");
   else
-    tm = LLVMCreateTargetMachine(target, triple, cpu, features, LLVMCodeGenLevelDefault, LLVMRelocPIC,
+    tm = LLVMCreateTargetMachine(target, triple, cpu, features ? features : "", LLVMCodeGenLevelDefault, LLVMRelocPIC,
                                  LLVMCodeModelSmall);
   LLVMDisposeMessage(message);
   LLVMDisposeMessage(triple);
   LLVMDisposeMessage(cpu);
-  LLVMDisposeMessage(features);
+  free(features);
   return tm;
 }
 
-static LLVMTargetMachineRef take_machine(char **error) {
+static LLVMTargetMachineRef take_machine(const KTarget *t, char **error) {
   pthread_once(&initialised, initialise);
-  LLVMTargetMachineRef tm = idle_machine();
-  return tm ? tm : new_machine(error);
+  LLVMTargetMachineRef tm = idle_machine(t->vector_bytes);
+  return tm ? tm : new_machine(t->vector_bytes, error);
 }
 
 static void build_unit(Emit *e, const Unit *u) {
@@ -122,7 +142,7 @@ static LLVMMemoryBufferRef compile(Emit *e, LLVMTargetMachineRef tm, LLVMCodeGen
 }
 
 static bool emit(const Unit *u, const KTarget *t, BackendObject *out, char **error) {
-  LLVMTargetMachineRef tm = take_machine(error);
+  LLVMTargetMachineRef tm = take_machine(t, error);
   Emit e;
   if (!tm) return false;
   emit_open(&e, t, "seppo");
@@ -135,12 +155,12 @@ static bool emit(const Unit *u, const KTarget *t, BackendObject *out, char **err
     if (!out->bytes) fail(error, "out of memory");
   }
   emit_close(&e);
-  give_back(tm);
+  give_back(tm, t->vector_bytes);
   return object && out->bytes;
 }
 
 static bool print(const Unit *u, const KTarget *t, bool assembly, StrBuf *out, char **error) {
-  LLVMTargetMachineRef tm = take_machine(error);
+  LLVMTargetMachineRef tm = take_machine(t, error);
   Emit e;
   if (!tm) return false;
   emit_open(&e, t, "seppo");
@@ -158,7 +178,7 @@ static bool print(const Unit *u, const KTarget *t, bool assembly, StrBuf *out, c
     LLVMDisposeMessage(text);
   }
   emit_close(&e);
-  give_back(tm);
+  give_back(tm, t->vector_bytes);
   return ok;
 }
 
