@@ -37,6 +37,10 @@ static inline void list_prepend(IntList *list, int64_t first) {
   for (uint32_t i = list->n++; i > 0; i--) list->v[i] = list->v[i - 1];
   list->v[0] = first;
 }
+/* May the values of all iterations be held at once? A loop is also a way of using less memory: at most 64M elements. */
+static inline bool scan_may_stack(const ScanView *s, NodeId n) {
+  return s->attr.count == 0 || ir_elements(body_type(s, n)) <= ((int64_t)1 << 26) / s->attr.count;
+}
 /* What a body parameter stands for. */
 typedef enum { PARAM_IV, PARAM_CARRY, PARAM_XS, PARAM_CONST } ScanParam;
 ScanParam scan_param_kind(const ScanView *s, uint32_t index, uint32_t *k);

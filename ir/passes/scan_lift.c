@@ -70,7 +70,7 @@ static LiftRule lift_rule(Op op) {
 static bool can_lift(const Lifting *l, NodeId n) {
   const Node *node = body_node(l->s, n);
   LiftRule rule = lift_rule((Op)node->op);
-  if (rule == LIFT_NEVER || body_type(l->s, n)->rank >= IR_MAX_RANK) return false;
+  if (rule == LIFT_NEVER || body_type(l->s, n)->rank >= IR_MAX_RANK || !scan_may_stack(l->s, n)) return false;
   const Attr *a = ir_attr_get(l->s->m, node->attr);
   for (uint32_t i = 0; i < node->n_in; i++) { /* a constant operand is repeated, unless the op can do without */
     if (body_type(l->s, body_operand(l->s, n, i))->rank >= IR_MAX_RANK) return false;

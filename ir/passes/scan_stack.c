@@ -54,7 +54,9 @@ static bool is_stacked(const Stacking *k, NodeId n) {
   return false;
 }
 
-static bool fits_stack(const Stacking *k, NodeId n) { return body_type(k->s, n)->rank < IR_MAX_RANK; }
+static bool fits_stack(const Stacking *k, NodeId n) {
+  return body_type(k->s, n)->rank < IR_MAX_RANK && scan_may_stack(k->s, n);
+}
 
 static bool match_product(const Stacking *k, NodeId n, Term *t) {
   const Node *node = body_node(k->s, n);
