@@ -106,6 +106,7 @@ const Builtin builtin_table[] = {
     {"copy", "m", bi_copy, .raw = true},
     {"inference", "f", bi_inference, .raw = true},
     {"next", "d n", bi_next, .raw = true},
+    {"probability", "x", bi_probability},
     {"zip", "a b", bi_zip},
     {"enumerate", "a", bi_enumerate},
     {"is_tensor", "x", bi_is, 't'},

@@ -102,3 +102,24 @@ Val bi_is(BuiltinCall *c) {
 }
 
 Val bi_str(BuiltinCall *c) { return val_string(val_text(c->E, c->arg[0])); }
+
+/* Through views and sums down to what computes the values. */
+static bool visibly_unbounded(const Module *m, RegionId r, NodeId n) {
+  for (;;) {
+    const Node *node = ir_node(m, r, n);
+    const NodeId *in = ir_operands(m, r, node);
+    if (node->op == OP_dot_general || node->op == OP_conv_general || node->op == OP_tanh) return true;
+    if (node->op == OP_add) return visibly_unbounded(m, r, in[0]) || visibly_unbounded(m, r, in[1]);
+    if (!(op_table[node->op].flags & OPF_VIEW) || !node->n_in) return false;
+    n = in[0];
+  }
+}
+
+Val bi_probability(BuiltinCall *c) {
+  Elab *E = c->E;
+  Val t = to_float(E, c->arg[0], c->at[0]);
+  if (is_error(t) || !visibly_unbounded(E->m, t.t.frame->b.region, t.t.node)) return t;
+  elab_warning(E, "W0301", c->span, "probabilities are wanted here, but this value is not kept in 0 .. 1");
+  elab_hint(E, "the loss of logits is `bce_logits(z, y)`; a sigmoid makes probabilities of them");
+  return t;
+}

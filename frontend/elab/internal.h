@@ -654,6 +654,7 @@ BUILTIN_FN(bi_frozen);
 BUILTIN_FN(bi_copy);
 BUILTIN_FN(bi_inference);
 BUILTIN_FN(bi_next);
+BUILTIN_FN(bi_probability);
 BUILTIN_FN(bi_zip);
 BUILTIN_FN(bi_enumerate);
 BUILTIN_FN(bi_is);
