@@ -296,6 +296,12 @@ void kb_micro(KBuilder *b, KMicro m) {
   append(b, &i, here(b), -1);
 }
 
+void kb_prefetch(KBuilder *b, uint32_t buf, const Ix *at) {
+  KInst i = inst(K_PREFETCH, b->k->buf.at[buf].dtype, K_NONE, K_NONE, K_NONE);
+  i.aux = kb_addr(b, buf, at);
+  append(b, &i, here(b), -1);
+}
+
 void kb_call(KBuilder *b, KCall c) {
   KInst i = inst(K_CALL, DT_I32, K_NONE, K_NONE, K_NONE);
   i.aux = b->k->call.n;
@@ -330,7 +336,7 @@ static void need_addr(const KKernel *k, bool *live, uint32_t addr) {
 
 static void need_operands(const KKernel *k, bool *live, const KInst *i) {
   for (int j = 0; j < 3; j++) need(live, i->a[j]);
-  if (i->kind == K_LOAD || i->kind == K_STORE) need_addr(k, live, i->aux);
+  if (i->kind == K_LOAD || i->kind == K_STORE || i->kind == K_PREFETCH) need_addr(k, live, i->aux);
   if (i->kind == K_FOR) need(live, k->loop.at[i->aux].cap);
   if (i->kind == K_MICRO) {
     const KMicro *m = &k->micro.at[i->aux];

@@ -55,6 +55,7 @@ KVal kb_for(KBuilder *b, KLoopKind kind, uint32_t width, int64_t extent, KVal ca
 void kb_end(KBuilder *b);
 void kb_micro(KBuilder *b, KMicro m);
 void kb_call(KBuilder *b, KCall c);
+void kb_prefetch(KBuilder *b, uint32_t buf, const Ix *at);
 uint32_t kb_addr(KBuilder *b, uint32_t buf, const Ix *at);
 /* True while a value's block is open, that is while it may be used. */
 static inline bool kb_usable(const KBuilder *b, KVal v) { return b->depth_of.at[b->block_of.at[v]] != 0; }

@@ -7,10 +7,10 @@
 #include <string.h>
 
 const char *const k_kind_names[K_KIND_COUNT] = {
-    [K_LIT] = "lit",     [K_TASK] = "task",   [K_OP] = "op",         [K_FMA] = "fma",     [K_UDIV] = "udiv",
-    [K_UREM] = "urem",   [K_LOAD] = "load",   [K_RANDOM] = "random", [K_CHECK] = "check", [K_ACC] = "acc",
-    [K_GET] = "get",     [K_LANES] = "lanes", [K_FOR] = "for",       [K_END] = "end",     [K_SET] = "set",
-    [K_STORE] = "store", [K_MICRO] = "micro", [K_CALL] = "call"};
+    [K_LIT] = "lit",     [K_TASK] = "task",   [K_OP] = "op",         [K_FMA] = "fma",          [K_UDIV] = "udiv",
+    [K_UREM] = "urem",   [K_LOAD] = "load",   [K_RANDOM] = "random", [K_CHECK] = "check",      [K_ACC] = "acc",
+    [K_GET] = "get",     [K_LANES] = "lanes", [K_FOR] = "for",       [K_END] = "end",          [K_SET] = "set",
+    [K_STORE] = "store", [K_MICRO] = "micro", [K_CALL] = "call",     [K_PREFETCH] = "prefetch"};
 
 const char *const k_callee_names[KC_COUNT] = {"sgemm",   "dgemm", "cholesky", "tri_solve", "solve",
                                               "slogdet", "eigh",  "svd",      "sort"};
@@ -159,6 +159,10 @@ static void print_inst(const KKernel *k, uint32_t n, StrBuf *out) {
   case K_FOR: print_for(k, i, out); break;
   case K_MICRO: print_micro(k, &k->micro.at[i->aux], out); break;
   case K_CALL: print_call(k, &k->call.at[i->aux], out); break;
+  case K_PREFETCH:
+    sb_putc(out, ' ');
+    print_addr(k, i->aux, out);
+    break;
   default: print_operands(i, out);
   }
   sb_putc(out, '\n');

@@ -94,11 +94,12 @@ typedef enum KKind {
   K_LANES,  /* lanes of accumulator a[0] combined with `op` (add mul max min and or) */
   K_FOR,    /* opens loop `loop`; its value is the iv (i64; in a vector loop one per lane): 0, 1, .. trip-1 */
   /* effects */
-  K_END,   /* closes the innermost open loop; a[0] = its K_FOR */
-  K_SET,   /* accumulator a[0] = a[1] */
-  K_STORE, /* addr, value a[0]; where mask a[1] (bool, K_NONE = always) */
-  K_MICRO, /* micro-GEMM: kernel->micro[micro] */
-  K_CALL,  /* runtime function: kernel->call[call] */
+  K_END,      /* closes the innermost open loop; a[0] = its K_FOR */
+  K_SET,      /* accumulator a[0] = a[1] */
+  K_STORE,    /* addr, value a[0]; where mask a[1] (bool, K_NONE = always) */
+  K_MICRO,    /* micro-GEMM: kernel->micro[micro] */
+  K_CALL,     /* runtime function: kernel->call[call] */
+  K_PREFETCH, /* the line of addr will be read soon: changes nothing */
   K_KIND_COUNT
 } KKind;
 
@@ -106,7 +107,7 @@ typedef struct KInst {
   uint8_t kind, dtype;
   uint16_t op;   /* K_OP, K_LANES: a row of the op table */
   KVal a[3];     /* K_NONE where unused */
-  uint32_t aux;  /* K_LOAD, K_STORE: index in addr; K_FOR: in loop; K_MICRO: in micro; K_CALL: in call;
+  uint32_t aux;  /* K_LOAD, K_STORE, K_PREFETCH: index in addr; K_FOR: in loop; K_MICRO: in micro; K_CALL: in call;
                     K_CHECK: in check; K_RANDOM: in draw; K_ACC: width */
   uint64_t bits; /* K_LIT; K_LOAD: fill under a false mask */
 } KInst;

@@ -364,6 +364,7 @@ static uint32_t step(Machine *m, uint32_t at) {
     break;
   case K_MICRO: do_micro(m, i); break;
   case K_CALL: do_call(m, i); break;
+  case K_PREFETCH: address(m, i->aux, at, false); break;
   case K_FOR:
     m->trip[i->aux] = trips(m, &m->k->loop.at[i->aux]);
     v->i = 0;

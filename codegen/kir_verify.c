@@ -113,6 +113,7 @@ static bool check_inst(Verify *v, const KInst *i) {
   case K_STORE: return check_store(v, i);
   case K_MICRO: return check_micro(v, i);
   case K_CALL: return check_call(v, i);
+  case K_PREFETCH: return check_addr(v, i->aux, KA_READ);
   default: return check_operands(v, i);
   }
 }

@@ -191,6 +191,50 @@ static void map_body(Kern *k, const Loops *l, const Ix *iv, const Type *root) {
     kb_store(&k->b, kern_out(k, group->output.at[i]), &at, value[i], K_NONE);
 }
 
+/* ---------------------------------------------------------------- rows gathered from far away */
+
+/* The gather of whole rows of a large stored tensor that the group's rows are made of, or IR_NONE. */
+static NodeId far_rows(const RegionPlan *r, const Group *group, const Type *root) {
+  enum { FAR_BYTES = 4 << 20, ROW_BYTES = 256 };
+  for (uint32_t m = 0; m < group->member.n; m++) {
+    NodeId n = group->member.at[m];
+    if (rp_node(r, n)->op != OP_gather) continue;
+    const Attr *a = rp_attr(r, n);
+    NodeId x = rp_in(r, n)[0], index = rp_in(r, n)[1];
+    const Type *t = rp_type(r, x);
+    int64_t bytes = ir_elements(t) * ir_dtype_size(t->dtype);
+    bool whole_rows = a->axis == 0 && a->n_batch == 0 && rp_type(r, index)->rank == 1 && r->group[x] == GROUP_LEAF &&
+                      r->group[index] == GROUP_LEAF;
+    if (whole_rows && bytes >= FAR_BYTES && bytes / t->dim[0] >= ROW_BYTES && root->rank > 0 &&
+        root->dim[0] == rp_type(r, index)->dim[0])
+      return n;
+  }
+  return IR_NONE;
+}
+
+/* Asks for the lines of the row that comes some rows later: rows drawn at random come from memory. */
+static void prefetch_row(Kern *k, NodeId gather, const Ix *row) {
+  enum { AHEAD = 4, LINE = 64 };
+  RegionPlan *r = k->r;
+  KBuilder *b = &k->b;
+  NodeId x = rp_in(r, gather)[0], index = rp_in(r, gather)[1];
+  const Type *t = rp_type(r, x);
+  int64_t rows = rp_elements(r, index), row_elements = ir_elements(t) / t->dim[0],
+          step = LINE / ir_dtype_size(t->dtype);
+  Ix later = ix_addc(row, AHEAD);
+  KVal at = kb_op(b, OP_min, DT_I64, ix_materialise(b, &later), kb_int(b, rows - 1), K_NONE);
+  Ix ix = ix_value(at);
+  KVal v = kb_op(b, OP_cast, DT_I64, node_value(k, index, &ix, K_NONE), K_NONE, K_NONE);
+  v = kb_op(b, OP_max, DT_I64, v, kb_int(b, 0), K_NONE);
+  v = kb_op(b, OP_min, DT_I64, v, kb_int(b, t->dim[0] - 1), K_NONE);
+  uint32_t buf = kern_buf(k, &r->store[x], t->dtype, ir_elements(t), false);
+  Ix begin = ix_value(v), line = ix_value(kb_for(b, KL_SERIAL, 1, (row_elements + step - 1) / step, K_NONE));
+  begin = ix_scale(&begin, row_elements), line = ix_scale(&line, step);
+  Ix place = ix_add(b, &begin, &line);
+  kb_prefetch(b, buf, &place);
+  kb_end(b);
+}
+
 void nest_map(RegionPlan *r, uint32_t g) {
   const Group *group = &r->groups.at[g];
   const Type *root = rp_type(r, group->root);
@@ -205,11 +249,13 @@ void nest_map(RegionPlan *r, uint32_t g) {
   int64_t tasks = tasks_for(cost, units), chunk = l.n ? round_up(units, tasks) / tasks * unit : 1;
   if (l.n) tasks = round_up(l.extent[0], chunk) / chunk;
   Ix iv[IR_MAX_RANK];
+  NodeId far = far_rows(r, group, root);
   for (uint32_t i = 0; i < l.n; i++) {
     bool vector = i + 1 == l.n && l.extent[i] >= 4;
     KLoopKind kind = vector ? KL_VECTOR : KL_SERIAL;
     iv[i] = i == 0 ? open_shared(&k.b, kind, lanes, l.extent[0], chunk, tasks)
                    : ix_value(kb_for(&k.b, kind, lanes, l.extent[i], K_NONE));
+    if (i == 0 && l.n == 2 && far != IR_NONE) prefetch_row(&k, far, &iv[0]);
   }
   map_body(&k, &l, iv, root);
   for (uint32_t i = 0; i < l.n; i++) kb_end(&k.b);

@@ -590,6 +590,15 @@ static Val emit_elementwise(KernelEmit *g, const KInst *i) {
   return emit_op(g->e, (Op)i->op, g->k->inst.at[last].dtype, i->dtype, a);
 }
 
+/* For reading, to stay in every level of cache. */
+static void emit_prefetch(KernelEmit *g, const KInst *i) {
+  Emit *e = g->e;
+  Val args[] = {address(g, i->aux).base, emit_i32(e, 0), emit_i32(e, 3), emit_i32(e, 1)};
+  LLVMTypeRef params[] = {e->ptr, e->i32, e->i32, e->i32};
+  Val f = LLVMGetIntrinsicDeclaration(e->module, LLVMLookupIntrinsicID("llvm.prefetch", 13), &e->ptr, 1);
+  LLVMBuildCall2(g->b, LLVMFunctionType(e->none, params, 4, false), f, args, 4, "");
+}
+
 static Val emit_value(KernelEmit *g, const KInst *i) {
   Val a[3];
   switch (i->kind) {
@@ -625,6 +634,7 @@ static void emit_range(KernelEmit *g, uint32_t from, uint32_t to) {
     case K_STORE: emit_store(g, i); break;
     case K_MICRO: emit_micro(g, &g->k->micro.at[i->aux]); break;
     case K_CALL: emit_call(g, &g->k->call.at[i->aux]); break;
+    case K_PREFETCH: emit_prefetch(g, i); break;
     default: g->value[n] = emit_value(g, i);
     }
   }
