@@ -137,40 +137,85 @@ static int64_t pack_by_time(Lower *L) {
 
 /* ---------------------------------------------------------------- the verifier */
 
-/* Replays the program: every instruction that names a temporary must find its bytes not given to a buffer that is
- * named again later while this one is still to be read. Works from the resolved offsets, not from the ranges above:
- * sweeps the buffers in order of first mention and keeps the set alive sorted by offset. */
-typedef struct Alive {
-  int64_t begin, end;
-  uint32_t last;
-} Alive;
+/* Replays the program on a map of the arena: who wrote each stretch of it last. Whatever is read must still be its own
+ * buffer's. Loops run twice, so that one trip cannot destroy what the next one reads. Shares nothing with the live
+ * ranges above. */
+typedef struct Replay {
+  const Lower *L;
+  int64_t *cut; /* ends of buffers, sorted: stretch i is cut[i] .. cut[i+1] */
+  uint32_t n;
+  uint32_t *owner; /* per stretch: buffer + 1 */
+  uint32_t *first; /* per buffer: its first stretch */
+  uint32_t *end;   /* per loop */
+  const char *wrong;
+} Replay;
 
-static const char *overlap(const Lower *L, const uint32_t *order, Alive *alive) {
+static int by_value(const void *a, const void *b) {
+  int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+  return x < y ? -1 : x > y;
+}
+
+static void cut_arena(Replay *r, Arena *mem) {
+  const Lower *L = r->L;
   uint32_t n = 0;
-  for (uint32_t i = 0; i < L->vbuf.n; i++) {
-    const VBuf *v = &L->vbuf.at[order[i]];
-    if (v->first == UINT32_MAX) continue;
-    uint32_t kept = 0, at = 0;
-    for (uint32_t j = 0; j < n; j++)
-      if (alive[j].last >= v->first) alive[kept++] = alive[j];
-    n = kept;
-    while (at < n && alive[at].begin < v->offset) at++;
-    if (at > 0 && alive[at - 1].end > v->offset) return "two live temporaries overlap";
-    if (at < n && alive[at].begin < v->offset + v->bytes) return "two live temporaries overlap";
-    memmove(&alive[at + 1], &alive[at], sizeof *alive * (n++ - at));
-    alive[at] = (Alive){v->offset, v->offset + v->bytes, v->last};
+  r->cut = arena_array(mem, int64_t, 2 * L->vbuf.n + 1);
+  for (uint32_t v = 0; v < L->vbuf.n; v++) {
+    r->cut[n++] = L->vbuf.at[v].offset;
+    r->cut[n++] = L->vbuf.at[v].offset + L->vbuf.at[v].bytes;
   }
-  return NULL;
+  qsort(r->cut, n, sizeof *r->cut, by_value);
+  for (uint32_t i = 0; i < n; i++)
+    if (i == 0 || r->cut[i] != r->cut[r->n - 1]) r->cut[r->n++] = r->cut[i];
+  r->owner = arena_array(mem, uint32_t, r->n + 1);
+  r->first = arena_array(mem, uint32_t, L->vbuf.n + 1);
+  for (uint32_t v = 0; v < L->vbuf.n; v++) {
+    const int64_t *at = bsearch(&L->vbuf.at[v].offset, r->cut, r->n, sizeof *r->cut, by_value);
+    r->first[v] = (uint32_t)(at - r->cut);
+  }
+}
+
+static void replay_ref(Replay *r, const PRef *ref, bool reads, bool writes) {
+  if (ref->space != PS_TEMPS) return;
+  const VBuf *v = &r->L->vbuf.at[ref->index];
+  int64_t end = v->offset + v->bytes;
+  for (uint32_t i = r->first[ref->index]; i < r->n && r->cut[i] < end; i++) {
+    if (reads && !writes && r->owner[i] != ref->index + 1) r->wrong = "a temporary is overwritten before it is read";
+    if (writes) r->owner[i] = ref->index + 1;
+  }
+}
+
+/* What a launch does to its arguments, from the kernel's own declarations. Reads come before writes. */
+static void replay_launch(Replay *r, const PInst *inst) {
+  const KKernel *k = r->L->p->kernel.at[inst->index];
+  for (int pass = 0; pass < 2; pass++)
+    for (uint32_t b = 0; b < k->buf.n; b++) {
+      const KBuf *f = &k->buf.at[b];
+      bool writes = f->access & KA_WRITE;
+      if (f->kind == KB_ARG && f->elems > 0 && writes == pass)
+        replay_ref(r, &r->L->p->ref.at[inst->first + f->arg], !writes, writes);
+    }
+}
+
+static void replay(Replay *r, uint32_t begin, uint32_t end) {
+  const KProgram *p = r->L->p;
+  for (uint32_t i = begin; i < end && !r->wrong; i++) {
+    const PInst *inst = &p->inst.at[i];
+    if (inst->kind == P_LAUNCH) replay_launch(r, inst);
+    if (inst->kind == P_SET_IV || inst->kind == P_TRIPS) replay_ref(r, &p->ref.at[inst->first], false, true);
+    if (inst->kind == P_BREAK_UNLESS || inst->kind == P_CHECK_FINITE)
+      replay_ref(r, &p->ref.at[inst->first], true, false);
+    if (inst->kind != P_LOOP) continue;
+    for (int trip = 0; trip < 2 && inst->count > 0; trip++) replay(r, i + 1, r->end[i]);
+    i = r->end[i];
+  }
 }
 
 static void verify(Lower *L) {
-  uint32_t *order = arena_array(&L->mem, uint32_t, L->vbuf.n + 1);
-  for (uint32_t i = 0; i < L->vbuf.n; i++) order[i] = i;
-  find_ranges(L);
-  qsort_r(order, L->vbuf.n, sizeof *order, by_first, L->vbuf.at);
-  const char *wrong = overlap(L, order, arena_array(&L->mem, Alive, L->vbuf.n + 1));
-  if (!wrong) return;
-  fprintf(stderr, "seppo: internal error: %s in %s\n", wrong, L->p->name);
+  Replay r = {.L = L, .end = loop_ends(L->p, &L->mem)};
+  cut_arena(&r, &L->mem);
+  replay(&r, 0, L->p->inst.n);
+  if (!r.wrong) return;
+  fprintf(stderr, "seppo: internal error: %s in %s\n", r.wrong, L->p->name);
   abort();
 }
 
