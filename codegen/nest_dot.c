@@ -37,11 +37,12 @@ static bool reshape_strides(const Type *from, const int64_t *stride, const Type 
     }
     if (a != c) return false;
     int64_t s = 1, expect = 0;
+    bool inner = false; /* an axis further in has said what the stride must be */
     for (uint32_t k = i; k-- > i0;) {
       if (from->dim[k] == 1) continue;
-      if (expect && stride[k] != expect) return false;
-      if (!expect) s = stride[k];
-      expect = stride[k] * from->dim[k];
+      if (inner && stride[k] != expect) return false;
+      if (!inner) s = stride[k];
+      expect = stride[k] * from->dim[k], inner = true;
     }
     for (uint32_t k = j; k-- > j0;) out[k] = s, s *= to->dim[k];
   }
@@ -96,15 +97,15 @@ bool strided_view(const RegionPlan *r, NodeId n, Strided *out) {
 static bool collapse(const Type *t, const int64_t *stride, const int64_t *axis, uint32_t n, int64_t *extent,
                      int64_t *out) {
   int64_t expect = 0;
+  bool inner = false;
   *extent = 1, *out = 0;
   for (uint32_t i = n; i-- > 0;) {
     int64_t d = t->dim[axis[i]], s = stride[axis[i]];
     *extent *= d;
     if (d == 1) continue;
-    if (expect && s != expect) return false;
-    if (!expect) *out = s;
-    expect = s * d;
-    if (s == 0) expect = 0, n = 0;
+    if (inner && s != expect) return false;
+    if (!inner) *out = s;
+    expect = s * d, inner = true;
   }
   return true;
 }
