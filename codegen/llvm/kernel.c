@@ -505,11 +505,24 @@ static void emit_counted(KernelEmit *g, uint32_t at, uint32_t end, Val trips, bo
   free_carried(&c);
 }
 
+/* Instructions of a loop's body, those that expand into many counted so. */
+static int64_t body_weight(const KernelEmit *g, uint32_t at, uint32_t end) {
+  enum { EXPANDED = 30 };
+  int64_t sum = 0;
+  for (uint32_t n = at + 1; n < end; n++) {
+    const KInst *i = &g->k->inst.at[n];
+    const bool function =
+        i->kind == K_OP && (i->op == OP_pow || i->op == OP_rem || (i->op >= OP_exp && i->op <= OP_atan));
+    sum += function || i->kind == K_RANDOM || i->kind == K_CHECK ? EXPANDED : 1;
+  }
+  return sum;
+}
+
 /* A vector loop of constant length: a small one as straight code; else whole vectors in a loop without a mask and the
  * rest once under a constant mask, where the body is small enough to stand twice. */
 static void emit_fixed_vectors(KernelEmit *g, uint32_t at, uint32_t end, int64_t extent, int64_t step, bool masked) {
   enum { STRAIGHT = 64, TWICE = 40 };
-  const int64_t rest = masked ? extent % step : 0, whole = extent - rest, body = end - at;
+  const int64_t rest = masked ? extent % step : 0, whole = extent - rest, body = body_weight(g, at, end);
   const Val trips = i64(g, extent);
   if ((extent + step - 1) / step * body > STRAIGHT && body > TWICE) {
     emit_counted(g, at, end, trips, false, step, masked);
