@@ -116,9 +116,18 @@ const NameSet *anchor_names(Elab *E, const void *body, const Block *b, const Exp
   return set;
 }
 
+/* Numbers, however deeply listed: a variable made of them is a tensor. */
+static bool numeric(Val v) {
+  if (is_number(v)) return true;
+  if (!is_list(v) || !v.list->n) return false;
+  for (uint32_t k = 0; k < v.list->n; k++)
+    if (!numeric(v.list->at[k]) && v.list->at[k].kind != V_TENSOR) return false;
+  return true;
+}
+
 Val anchor_value(Elab *E, Val v) {
   v = read_value(E, v);
-  if (is_number(v) || (is_list(v) && v.list->n && is_number(v.list->at[0]))) v = to_tensor(E, v, E->fdt, E->span);
+  if (numeric(v)) v = to_tensor(E, v, E->fdt, E->span);
   if (v.kind != V_TENSOR || !ir_is_float((DType)type_of(E, v)->dtype)) return v;
   NodeId n = node_of(E, v);
   Attr a = {.index = (int64_t)E->next_anchor++};
