@@ -8,5 +8,7 @@
 #define CODE_DERIVATIVE "E0520" /* a loop that a derivative cannot run through */
 #define CODE_IR_TEXT "E0801"
 #define CODE_IR_VERIFY "E0802"
+#define CODE_PASS_CHANGED "E0803" /* a pass changed what a graph computes */
+#define CODE_PASS_REQUEST "E0804" /* there is no such pass, or the graph is not ready for it */
 
 #endif

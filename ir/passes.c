@@ -1,5 +1,6 @@
 /* The pass manager: the table of passes, and running them by name. */
 #include "ir/passes.h"
+#include "ir/codes.h"
 #include "ir/passes/check.h"
 #include "ir/passes/internal.h"
 #include <stdlib.h>
@@ -7,13 +8,13 @@
 
 const PassInfo pass_table[] = {
     {"stabilise", "any graph -> stable forms of logarithms of the logistic, constant powers written out",
-     pass_stabilise},
-    {"differentiate", "verified -> no grad, anchor or stop_gradient in any region", pass_differentiate},
+     pass_stabilise, false},
+    {"differentiate", "verified -> no grad, anchor or stop_gradient in any region", pass_differentiate, false},
     {"simplify", "no pseudo ops -> rules, exact folding, common subexpressions and dead code to a fixpoint",
-     pass_simplify},
+     pass_simplify, true},
     {"loops", "simplified -> invariants and dead carries out of loops, indexed reads made xs, products batched",
-     pass_loops},
-    {"layout", "simplified -> transposes absorbed into products", pass_layout},
+     pass_loops, true},
+    {"layout", "simplified -> transposes absorbed into products", pass_layout, true},
 };
 const uint32_t pass_count = sizeof pass_table / sizeof *pass_table;
 
@@ -27,7 +28,7 @@ static const PassInfo *find_pass(const char *name, size_t length, DiagSink *sink
     if (strlen(names[i]) == length && memcmp(names[i], name, length) == 0) return &pass_table[i];
   }
   char *word = strndup(name, length);
-  diag_error(sink, "E0802", SPAN_NONE, "there is no pass `%s`", word);
+  diag_error(sink, CODE_PASS_REQUEST, SPAN_NONE, "there is no pass `%s`", word);
   diag_status(sink, EXIT_USAGE);
   const char *near = diag_nearest(word, names, pass_count);
   if (near) diag_hint(sink, "did you mean `%s`?", near);
@@ -51,7 +52,31 @@ static bool verify_always(void) {
 #endif
 }
 
+/* The first op that only differentiate knows, OP_COUNT when there is none. */
+static Op find_pseudo(const Module *m) {
+  RegionList regions = pass_regions(m);
+  Op found = OP_COUNT;
+  for (uint32_t i = 0; i < regions.n && found == OP_COUNT; i++) {
+    const Region *r = ir_region(m, regions.at[i]);
+    for (uint32_t n = 0; n < r->node.n && found == OP_COUNT; n++) {
+      if (op_table[r->node.at[n].op].flags & OPF_PSEUDO) found = (Op)r->node.at[n].op;
+    }
+  }
+  vec_free(&regions);
+  return found;
+}
+
+static bool requirements_hold(const Module *m, const PassInfo *pass, DiagSink *sink) {
+  Op pseudo = pass->no_pseudo ? find_pseudo(m) : OP_COUNT;
+  if (pseudo == OP_COUNT) return true;
+  diag_error(sink, CODE_PASS_REQUEST, SPAN_NONE, "the pass `%s` does not know `%s`", pass->name, op_table[pseudo].name);
+  diag_status(sink, EXIT_USAGE);
+  diag_hint(sink, "run `differentiate` before it");
+  return false;
+}
+
 static bool run_pass(Module *m, const PassInfo *pass, const PassOptions *o, DiagSink *sink) {
+  if (!requirements_hold(m, pass, sink)) return false;
   PassCheck *before = o->evaluate_each ? pass_check_begin(m) : NULL;
   bool ok = pass->run(m, o, sink);
   if (ok) print_after(m, pass, o);

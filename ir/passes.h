@@ -18,6 +18,7 @@ typedef struct PassInfo {
   const char *name;
   const char *requires_ensures; /* one line, shown by `seppo opt --help` */
   PassFn run;
+  bool no_pseudo; /* refuses a graph with grad, anchor or stop_gradient */
 } PassInfo;
 extern const PassInfo pass_table[];
 extern const uint32_t pass_count;

@@ -1,5 +1,6 @@
 /* Evaluating a module's graphs before and after a pass. */
 #include "ir/passes/check.h"
+#include "ir/codes.h"
 #include "ir/passes/internal.h"
 #include <math.h>
 #include <stdlib.h>
@@ -108,8 +109,8 @@ static bool compare_graph(const PassCheck *c, uint32_t graph, const Module *m, c
     const Value *a = &c->result[graph][k], *b = &now[k];
     int64_t at = a->type == b->type ? first_difference(m, a, b) : 0;
     if (at < 0) continue;
-    diag_error(sink, "E0803", SPAN_NONE, "pass `%s` changed result %u of graph %u at element %lld", pass, k, graph,
-               (long long)at);
+    diag_error(sink, CODE_PASS_CHANGED, SPAN_NONE, "pass `%s` changed result %u of graph %u at element %lld", pass, k,
+               graph, (long long)at);
     return false;
   }
   return true;

@@ -100,6 +100,22 @@ static void names_are_checked(void **state) {
   ir_module_free(m);
 }
 
+static void what_a_pass_needs_is_checked(void **state) {
+  (void)state;
+  Builder b;
+  NodeId x;
+  Module *m = module_new(&b, 1, 0, NULL, &x);
+  NodeId a = ir_anchor(&b, x, 1);
+  add_value(&b, ir_proj(&b, ir_grad(&b, ir_unary(&b, OP_exp, a), &a, 1), 0));
+  DiagSink sink = {0};
+  assert_false(pass_run_named(m, "simplify", NULL, &sink));
+  assert_int_equal(sink.n_errors, 1);
+  assert_non_null(strstr(sink.diag.at[0].hint, "differentiate"));
+  assert_true(pass_run_named(m, "stabilise,differentiate,simplify", NULL, &sink));
+  diag_sink_free(&sink);
+  ir_module_free(m);
+}
+
 /* What evaluate_each rests on: a module that computes something else afterwards is noticed, the same one is not. */
 static void a_changed_result_is_noticed(void **state) {
   (void)state;
@@ -228,6 +244,7 @@ int main(void) {
       cmocka_unit_test(folds_constants),
       cmocka_unit_test(keeps_zero_times_x),
       cmocka_unit_test(names_are_checked),
+      cmocka_unit_test(what_a_pass_needs_is_checked),
       cmocka_unit_test(a_changed_result_is_noticed),
       cmocka_unit_test(prints_after_a_pass),
       cmocka_unit_test(a_long_chain),
