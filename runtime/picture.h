@@ -33,6 +33,10 @@ bool picture_grid(const char *path, const PictureGrid *g, DiagSink *sink);
  * time a frame stays; frames must not change their size. */
 typedef struct PictureGif PictureGif;
 PictureGif *picture_gif_new(const char *path, int milliseconds, DiagSink *sink);
+/* Goes on with a GIF of which the first `bytes` are to stay (as picture_gif_bytes said); anew when there are fewer. */
+PictureGif *picture_gif_continue(const char *path, int milliseconds, int64_t bytes, DiagSink *sink);
+/* Length of the file so far, without its end mark: the frames that a checkpoint vouches for. */
+int64_t picture_gif_bytes(const PictureGif *gif);
 bool picture_gif_add(PictureGif *gif, const PictureGrid *g, DiagSink *sink);
 /* Closes the file. NULL is fine. */
 void picture_gif_free(PictureGif *gif);
@@ -72,7 +76,8 @@ bool picture_plot(const char *stem, const Plot *plot, DiagSink *sink);
 /* The module's table of functions (runtime/picture/module/table.c). Each returns NULL or a message. */
 typedef struct PictureModule {
   const char *(*grid)(const char *path, const PictureGrid *g);
-  const char *(*gif_new)(const char *path, int milliseconds, PictureGif **out);
+  const char *(*gif_new)(const char *path, int milliseconds, int64_t bytes, PictureGif **out);
+  int64_t (*gif_bytes)(const PictureGif *gif);
   const char *(*gif_add)(PictureGif *gif, const PictureGrid *g);
   void (*gif_free)(PictureGif *gif);
   const char *(*plot)(const char *stem, const Plot *plot);

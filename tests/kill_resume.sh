@@ -7,6 +7,10 @@ seppo=$1 model=$2 times=$3 seconds=$4; shift 4
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 records() { sed -E 's/"seconds": [0-9.e+-]+, //' "$1/metrics.jsonl"; }
+same_pictures() { # same_pictures DIR DIR
+  local f
+  for f in "$1"/*.gif "$1"/*.png; do [ ! -f "$f" ] || cmp "$f" "$2/${f##*/}" || return 1; done
+}
 run() { "$seppo" run "$model" --progress none "$@" >"$work/log" 2>&1; }
 run --seed 5 --out "$work/whole" "$@" || { cat "$work/log"; exit 1; }
 same=0 torn=0
@@ -21,6 +25,7 @@ for ((i = 1; i <= times; i++)); do
     cat "$work/log"
   elif cmp "$work/whole/checkpoint.safetensors" "$out/checkpoint.safetensors" &&
     cmp <(records "$work/whole") <(records "$out") &&
+    same_pictures "$work/whole" "$out" &&
     cmp <(jq -S .metrics "$work/whole/summary.json") <(jq -S .metrics "$out/summary.json"); then
     same=$((same + 1))
   fi

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { GIF_FRAME_MS = 300 };
+
 static Pictures *pictures_of(Session *s) {
   if (!s->pictures) s->pictures = arena_new(&s->engine.mem, Pictures);
   return s->pictures;
@@ -53,6 +55,42 @@ static void note(ActionCall *c, const char *path, const char *caption) {
   for (uint32_t i = 0; i < p->drawn.n; i++)
     if (strcmp(p->drawn.at[i].path, path) == 0) return;
   vec_push(&p->drawn, ((Drawn){path, c->action->name, caption}));
+}
+
+/* ---------------------------------------------------------------- across a stop and a resume */
+
+json_t *session_pictures(const Session *s) {
+  const Pictures *p = s->pictures;
+  if (!p) return NULL;
+  size_t folder = strlen(rundir_path(s->dir)) + 1;
+  json_t *drawn = json_array(), *gifs = json_array();
+  for (uint32_t i = 0; i < p->drawn.n; i++)
+    json_array_append_new(
+        drawn, json_pack("[s, s, s]", p->drawn.at[i].path + folder, p->drawn.at[i].name, p->drawn.at[i].caption));
+  for (uint32_t i = 0; i < p->gif.n; i++)
+    json_array_append_new(gifs, json_pack("[s, s, I]", p->gif.at[i].name, p->gif.at[i].file,
+                                          (json_int_t)picture_gif_bytes(p->gif.at[i].gif)));
+  return json_pack("{s:o, s:o}", "drawn", drawn, "gifs", gifs);
+}
+
+bool session_pictures_resume(Session *s, const json_t *was) {
+  Arena *mem = &s->engine.mem;
+  Pictures *p = pictures_of(s);
+  const json_t *drawn = json_object_get(was, "drawn"), *gifs = json_object_get(was, "gifs");
+  const char *path, *name, *caption;
+  json_int_t bytes;
+  for (size_t i = 0; i < json_array_size(drawn); i++) {
+    if (json_unpack(json_array_get(drawn, i), "[s, s, s]", &path, &name, &caption)) continue;
+    Drawn d = {rundir_file(s->dir, path), arena_strdup(mem, name), arena_strdup(mem, caption)};
+    vec_push(&p->drawn, d);
+  }
+  for (size_t i = 0; i < json_array_size(gifs); i++) {
+    if (json_unpack(json_array_get(gifs, i), "[s, s, I]", &name, &path, &bytes)) continue;
+    PictureGif *gif = picture_gif_continue(rundir_file(s->dir, path), GIF_FRAME_MS, bytes, s->sink);
+    if (!gif) return false;
+    vec_push(&p->gif, ((OpenGif){arena_strdup(mem, name), arena_strdup(mem, path), gif}));
+  }
+  return true;
 }
 
 /* ---------------------------------------------------------------- values */
@@ -134,10 +172,10 @@ static PictureGif *gif_of(ActionCall *c) {
   Pictures *p = pictures_of(c->s);
   for (uint32_t i = 0; i < p->gif.n; i++)
     if (strcmp(p->gif.at[i].name, c->action->name) == 0) return p->gif.at[i].gif;
-  const char *path = rundir_file(c->s->dir, arena_printf(&c->s->engine.mem, "%s.gif", file_stem(c)));
-  PictureGif *gif = picture_gif_new(path, 300, c->s->sink);
+  const char *file = arena_printf(&c->s->engine.mem, "%s.gif", file_stem(c)), *path = rundir_file(c->s->dir, file);
+  PictureGif *gif = picture_gif_new(path, GIF_FRAME_MS, c->s->sink);
   if (!gif) return NULL;
-  vec_push(&p->gif, ((OpenGif){c->action->name, gif}));
+  vec_push(&p->gif, ((OpenGif){c->action->name, file, gif}));
   note(c, path, "");
   return gif;
 }

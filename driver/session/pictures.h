@@ -10,7 +10,7 @@ typedef struct Drawn {
 } Drawn;
 
 typedef struct OpenGif {
-  const char *name;
+  const char *name, *file;
   PictureGif *gif;
 } OpenGif;
 

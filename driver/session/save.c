@@ -50,15 +50,22 @@ static void put_best(const Session *s, Draft *d) {
   put_number(d, "best_misses", b->misses);
 }
 
+/* Takes ownership of the value; NULL and {} are left out. */
+static void put_json(Draft *d, const char *key, json_t *value) {
+  StrBuf text = {0};
+  if (json_object_size(value) > 0) {
+    json_print(value, 0, &text);
+    put_meta(d, key, arena_strdup(&d->mem, text.s));
+  }
+  sb_free(&text);
+  json_decref(value);
+}
+
 /* What an unfinished run needs to go on. */
 static void put_place(const Session *s, Draft *d) {
   const Place *p = &s->place;
-  json_t *arrays = rundir_arrays(s->dir);
-  StrBuf text = {0};
-  if (json_object_size(arrays) > 0) json_print(arrays, 0, &text);
-  if (text.n) put_meta(d, "arrays", arena_strdup(&d->mem, text.s));
-  sb_free(&text);
-  json_decref(arrays);
+  put_json(d, "arrays", rundir_arrays(s->dir));
+  put_json(d, "pictures", session_pictures(s));
   put_meta(d, "task", s->m->task.at[p->task].name);
   put_number(d, "task_number", p->task);
   put_number(d, "records", rundir_records(s->dir));
@@ -220,6 +227,14 @@ static void take_arrays(Session *s, const Checkpoint *c) {
   json_decref(all);
 }
 
+static bool take_pictures(Session *s, const Checkpoint *c) {
+  const char *text = checkpoint_meta(c, "pictures");
+  json_t *was = text ? json_loads(text, 0, NULL) : NULL;
+  bool ok = !was || session_pictures_resume(s, was);
+  json_decref(was);
+  return ok;
+}
+
 /* The task the checkpoint was written in; that of a complete run names none. */
 static bool take_place(Session *s, const Checkpoint *c) {
   int64_t task = meta_number(c, "task_number"), step = meta_number(c, "task_step"), total = meta_number(c, "step");
@@ -252,6 +267,7 @@ bool session_resume(Session *s) {
     ok = rundir_keep(s->dir, meta_number(c, "records"), &seconds, s->sink);
     s->train_ms = seconds * 1e3;
     take_arrays(s, c);
+    ok = ok && take_pictures(s, c);
   }
   checkpoint_close(c);
   return ok;

@@ -75,6 +75,9 @@ bool session_actions(Session *s, RunMoment at, const Event *event, const ReadyGr
 
 /* report.html, when the run drew pictures. False after a diagnostic. */
 bool session_report(Session *s);
+/* What has been drawn, for a checkpoint: NULL when nothing was. And back from there. */
+json_t *session_pictures(const Session *s);
+bool session_pictures_resume(Session *s, const json_t *was);
 /* Completes open GIFs and forgets the pictures. */
 void session_pictures_free(Session *s);
 

@@ -33,13 +33,19 @@ bool picture_grid(const char *path, const PictureGrid *g, DiagSink *sink) {
 }
 
 PictureGif *picture_gif_new(const char *path, int milliseconds, DiagSink *sink) {
+  return picture_gif_continue(path, milliseconds, 0, sink);
+}
+
+PictureGif *picture_gif_continue(const char *path, int milliseconds, int64_t bytes, DiagSink *sink) {
   PictureGif *gif = NULL;
   if (!module())
     no_module(sink);
   else
-    report(path, module()->gif_new(path, milliseconds, &gif), sink);
+    report(path, module()->gif_new(path, milliseconds, bytes, &gif), sink);
   return gif;
 }
+
+int64_t picture_gif_bytes(const PictureGif *gif) { return module()->gif_bytes(gif); }
 
 bool picture_gif_add(PictureGif *gif, const PictureGrid *g, DiagSink *sink) {
   return report("GIF", module()->gif_add(gif, g), sink);

@@ -150,6 +150,34 @@ static void gif(void **state) {
   assert_int_equal(sink.n_errors, 2);
 }
 
+/* A GIF cut back to its second frame and gone on with is the GIF made in one go. */
+static void gif_gone_on_with(void **state) {
+  (void)state;
+  static uint8_t x[64];
+  PictureGrid g = {.values = x, .dtype = DT_U8, .n = 1, .h = 8, .w = 8, .channels = 1};
+  char *path[2] = {path_of("whole.gif"), path_of("parts.gif")};
+  for (int parts = 0; parts < 2; parts++) {
+    PictureGif *f = picture_gif_new(path[parts], 100, &sink);
+    int64_t two = 0;
+    bool kill = parts == 1;
+    for (int k = 0; k < 4; k++) {
+      for (int i = 0; i < 64; i++) x[i] = (uint8_t)(i * (k + 1));
+      assert_true(picture_gif_add(f, &g, &sink));
+      if (k == 1) two = picture_gif_bytes(f);
+      if (k != 2 || !kill) continue;
+      picture_gif_free(f); /* killed behind the third frame, resumed from the second */
+      f = picture_gif_continue(path[parts], 100, two, &sink);
+      assert_non_null(f);
+      kill = false, k = 1;
+    }
+    picture_gif_free(f);
+  }
+  size_t n, m;
+  char *whole = file_read(path[0], &n), *resumed = file_read(path[1], &m);
+  assert_true(n == m && memcmp(whole, resumed, n) == 0);
+  free(whole), free(resumed), free(path[0]), free(path[1]);
+}
+
 static double curve[2][200], cloud[2][3000], one_gap[] = {3, 2, NAN, 1};
 static int32_t klass[3000];
 static double matrix[12 * 20];
@@ -265,7 +293,7 @@ static void digits(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-      T(grid), T(ranges), T(refused), T(gif), T(plots), T(odd_numbers), T(digits),
+      T(grid), T(ranges), T(refused), T(gif), T(gif_gone_on_with), T(plots), T(odd_numbers), T(digits),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

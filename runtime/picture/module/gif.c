@@ -4,20 +4,34 @@
 #include <gif_lib.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct PictureGif {
   FILE *file;
   GifFileType *gif; /* NULL until the first frame */
+  bool silent;      /* the header is in the file already: giflib's is thrown away */
   int hundredths;   /* a frame */
   uint32_t width, height, channels;
 };
 
 static const int levels[3] = {6, 7, 6};
 
-const char *gif_new(const char *path, int milliseconds, PictureGif **out) {
+/* The file cut to its first `bytes`, to write on behind them; NULL when it has fewer. */
+static FILE *open_behind(const char *path, int64_t bytes) {
+  FILE *f = fopen(path, "r+b");
+  bool ok = f && fseek(f, 0, SEEK_END) == 0 && ftell(f) >= bytes && ftruncate(fileno(f), bytes) == 0 &&
+            fseek(f, (long)bytes, SEEK_SET) == 0;
+  if (ok || !f) return f;
+  fclose(f);
+  return NULL;
+}
+
+const char *gif_new(const char *path, int milliseconds, int64_t bytes, PictureGif **out) {
   PictureGif *gif = calloc(1, sizeof *gif);
   if (!gif) return "out of memory";
-  gif->file = fopen(path, "wb");
+  gif->file = bytes > 0 ? open_behind(path, bytes) : NULL;
+  gif->silent = gif->file != NULL;
+  if (!gif->file) gif->file = fopen(path, "wb");
   gif->hundredths = milliseconds < 20 ? 2 : milliseconds / 10;
   if (!gif->file) {
     free(gif);
@@ -27,6 +41,8 @@ const char *gif_new(const char *path, int milliseconds, PictureGif **out) {
   return NULL;
 }
 
+int64_t gif_bytes(const PictureGif *gif) { return ftell(gif->file); }
+
 void gif_free(PictureGif *gif) {
   if (gif->gif) EGifCloseFile(gif->gif, NULL);
   fclose(gif->file);
@@ -34,7 +50,8 @@ void gif_free(PictureGif *gif) {
 }
 
 static int write_bytes(GifFileType *f, const GifByteType *bytes, int n) {
-  return (int)fwrite(bytes, 1, (size_t)n, f->UserData);
+  PictureGif *gif = f->UserData;
+  return gif->silent ? n : (int)fwrite(bytes, 1, (size_t)n, gif->file);
 }
 
 static ColorMapObject *palette(uint32_t channels) {
@@ -76,10 +93,11 @@ static bool put_loop(GifFileType *f) {
 
 static bool start(PictureGif *gif) {
   ColorMapObject *map = palette(gif->channels);
-  gif->gif = EGifOpen(gif->file, write_bytes, NULL);
+  gif->gif = EGifOpen(gif, write_bytes, NULL);
   if (gif->gif) EGifSetGifVersion(gif->gif, true);
   bool ok = gif->gif && map && EGifPutScreenDesc(gif->gif, (int)gif->width, (int)gif->height, 8, 0, map) == GIF_OK &&
             put_loop(gif->gif);
+  gif->silent = false;
   GifFreeMapObject(map);
   return ok;
 }

@@ -15,7 +15,8 @@ void heat_color(double t, double rgb[3]);
 /* Lays the images out with a dark line between them. NULL or a message. */
 const char *raster_grid(const PictureGrid *g, Raster *out);
 
-const char *gif_new(const char *path, int milliseconds, PictureGif **out);
+const char *gif_new(const char *path, int milliseconds, int64_t bytes, PictureGif **out);
+int64_t gif_bytes(const PictureGif *gif);
 const char *gif_add(PictureGif *gif, const PictureGrid *g);
 void gif_free(PictureGif *gif);
 const char *grid_png(const char *path, const PictureGrid *g);
