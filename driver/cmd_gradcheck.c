@@ -23,12 +23,13 @@ typedef struct Check {
   Engine engine;
   const char *task;
   uint32_t checked, wrong, skipped;
+  Arena mem;
 } Check;
 
 /* ---------------------------------------------------------------- loading */
 
 /* Directives `batch` above CHECK_ROWS that the command line does not set, cut down to it. */
-static bool shrink_batches(Options *o, const Elaborated *e) {
+static bool shrink_batches(Options *o, const Elaborated *e, Arena *mem) {
   bool any = false;
   for (uint32_t i = 0; i < o->n_set; i++)
     if (strstr(o->set[i].name, "batch")) return false;
@@ -37,7 +38,7 @@ static bool shrink_batches(Options *o, const Elaborated *e) {
     size_t n = strlen(s->name);
     if (n < 6 || strcmp(s->name + n - 6, ".batch") || strtoll(s->value, NULL, 10) <= CHECK_ROWS) continue;
     if (o->n_set == OPTIONS_MAX_WORDS) break;
-    o->set[o->n_set++] = (Setting){strdup(s->name), "4"}; /* lives as long as the program */
+    o->set[o->n_set++] = (Setting){arena_strdup(mem, s->name), "4"};
     any = true;
   }
   return any;
@@ -51,7 +52,7 @@ static bool load_again(Loaded *l, const Options *o, LoadStage stage) {
 
 static bool load_both(Check *c, Options *o) {
   if (!load_model(&c->graph, o->word[0], o, 1, LOAD_GRAPH)) return false;
-  if (shrink_batches(o, &c->graph.elab) && !load_again(&c->graph, o, LOAD_GRAPH)) return false;
+  if (shrink_batches(o, &c->graph.elab, &c->mem) && !load_again(&c->graph, o, LOAD_GRAPH)) return false;
   return load_model(&c->run, o->word[0], o, 1, LOAD_OPT);
 }
 
@@ -192,5 +193,6 @@ int cmd_gradcheck(const Options *given) {
   if (opened) engine_close(&c.engine);
   load_free(&c.run);
   load_free(&c.graph);
+  arena_free(&c.mem);
   return status;
 }

@@ -1,8 +1,18 @@
 #include "driver/graphviz/graphviz.h"
 #include <graphviz/gvc.h>
+#include <pthread.h>
+
+/* One for the process, never freed: the text layout of Graphviz keeps pointers to a context's fonts beyond its end. */
+static struct {
+  pthread_once_t once;
+  GVC_t *gvc;
+} opened = {.once = PTHREAD_ONCE_INIT};
+
+static void open_context(void) { opened.gvc = gvContext(); }
 
 static bool svg_from_dot(const char *dot, StrBuf *svg) {
-  GVC_t *gvc = gvContext();
+  pthread_once(&opened.once, open_context);
+  GVC_t *gvc = opened.gvc;
   Agraph_t *g = agmemread(dot);
   char *text = NULL;
   unsigned length = 0;
@@ -13,7 +23,6 @@ static bool svg_from_dot(const char *dot, StrBuf *svg) {
     gvFreeLayout(gvc, g);
     agclose(g);
   }
-  gvFreeContext(gvc);
   return ok;
 }
 

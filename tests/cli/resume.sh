@@ -20,7 +20,7 @@ bash tests/kill_resume.sh "$seppo" $model 3 0.6 >"$work/out" 2>&1 || { fail "kil
 # Interrupted: exit status 130 after the checkpoint, whatever the time since the last one.
 for signal in INT TERM; do
   start $signal --set train.epochs=120 --set again.steps=200000000
-  for i in $(seq 100); do grep -q again "$work/$signal/metrics.jsonl" 2>/dev/null && break; sleep 0.05; done
+  for i in $(seq 600); do grep -q again "$work/$signal/metrics.jsonl" 2>/dev/null && break; sleep 0.05; done
   kill -$signal $pid; wait $pid; status=$?
   [ $status = 130 ] || fail "SIG$signal ends with $status"
   run 0 ckpt "$work/$signal/checkpoint.safetensors"; out_has "task     again"; out_has "task_step"
