@@ -129,7 +129,7 @@ static void summarise(Session *s) {
   rundir_set(s->dir, "compile_breakdown_ms",
              json_pack("{sfsfsfsfsf}", "parse", front, "grad", l->grad, "passes", l->passes + c.plan, "llvm", c.llvm,
                        "link", c.link));
-  rundir_set(s->dir, "first_step_ms", json_real(s->first_step_ms - s->started_ms));
+  rundir_set(s->dir, "first_step_ms", s->first_step_ms ? json_real(s->first_step_ms - s->started_ms) : json_null());
   rundir_set(s->dir, "cache_hit", json_boolean(c.units && c.units == c.units_from_cache));
   rundir_set(s->dir, "peak_arena_bytes", json_integer((json_int_t)(s->engine.cell_bytes + s->engine.temp_bytes)));
   rundir_set(s->dir, "parameters", json_integer(s->l->elab.table.n_parameters));

@@ -397,12 +397,31 @@ static void sort_diagnostics(DiagSink *sink, uint32_t first) {
   vec_free(&sorted);
 }
 
+/* Bytes of the character at s, of at most n: 0 when it is none of UTF-8 (RFC 3629) or NUL. */
+static uint32_t character_length(const unsigned char *s, uint32_t n) {
+  uint32_t length = s[0] < 0x80 ? s[0] != 0 : s[0] < 0xC2 ? 0 : s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : s[0] < 0xF5 ? 4 : 0;
+  if (length > n) return 0;
+  for (uint32_t k = 1; k < length; k++)
+    if ((s[k] & 0xC0) != 0x80) return 0;
+  bool overlong = (s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xF0 && s[1] < 0x90);
+  bool outside = (s[0] == 0xED && s[1] > 0x9F) || (s[0] == 0xF4 && s[1] > 0x8F);
+  return overlong || outside ? 0 : length;
+}
+
+/* How far the text is text: up to the first byte that is no character, or its end. */
+static uint32_t text_until(const char *text, uint32_t n) {
+  uint32_t at = 0;
+  for (uint32_t k; at < n && (k = character_length((const unsigned char *)text + at, n - at)); at += k) {
+  }
+  return at;
+}
+
 Ast *parse_source(const SourceMap *sources, uint32_t source, DiagSink *sink) {
   const Source *src = &sources->source.at[source];
-  const char *nul = memchr(src->text, 0, src->length);
-  if (nul) {
-    uint32_t at = (uint32_t)(nul - src->text);
+  uint32_t at = text_until(src->text, src->length);
+  if (at < src->length) {
     diag_error(sink, "E0007", (Span){source, at, at + 1}, "%s is not a text file", src->name);
+    diag_label(sink, "the byte 0x%02x is not UTF-8 text", (unsigned char)src->text[at]);
     return NULL;
   }
   Arena mem = {0};

@@ -1,7 +1,6 @@
 #include "driver/session/load.h"
 #include "frontend/parser.h"
 #include "ir/passes.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,32 +12,13 @@ double clock_ms(void) {
   return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
-static char *read_all(FILE *f, size_t *length) {
-  StrBuf text = {0};
-  char chunk[65536];
-  size_t n;
-  while ((n = fread(chunk, 1, sizeof chunk, f)) > 0) sb_write(&text, chunk, n);
-  *length = text.n;
-  return sb_take(&text);
-}
-
-static bool no_file(Loaded *l, const char *path, const char *why) {
+bool load_source(Loaded *l, const char *path) {
+  const char *why;
+  l->source = source_read(&l->sources, path, &why);
+  if (l->source != SOURCE_NONE) return true;
   diag_error(&l->sink, "E0606", SPAN_NONE, "cannot read `%s`: %s", path, why);
   diag_status(&l->sink, EXIT_FILES);
   return false;
-}
-
-bool load_source(Loaded *l, const char *path) {
-  FILE *f = fopen(path, "rb");
-  if (!f) return no_file(l, path, strerror(errno));
-  size_t length;
-  char *text = read_all(f, &length);
-  bool failed = ferror(f);
-  int reason = errno;
-  fclose(f);
-  if (!failed) l->source = source_add(&l->sources, path, text, length, false);
-  free(text);
-  return failed ? no_file(l, path, strerror(reason)) : true;
 }
 
 static bool run_passes(Loaded *l, const char *names, double *ms) {
@@ -51,6 +31,11 @@ static bool run_passes(Loaded *l, const char *names, double *ms) {
 static bool elaborate_file(Loaded *l, const Options *o, uint64_t seed) {
   int64_t epochs = 0;
   if (o->epochs && !option_integer("epochs", o->epochs, 1, INT64_MAX, &epochs)) {
+    l->sink.exit_status = EXIT_USAGE;
+    return false;
+  }
+  static const char *const dtypes[] = {"f32", "f64", NULL};
+  if (o->dtype && option_choice("dtype", o->dtype, dtypes) < 0) {
     l->sink.exit_status = EXIT_USAGE;
     return false;
   }

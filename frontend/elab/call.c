@@ -218,13 +218,21 @@ static Val run_body(Elab *E, const Block *b) {
   return E->act->result;
 }
 
-Val call_closure(Elab *E, Closure *c, const Args *a, Span span, bool inference) {
-  if (++E->depth > MAX_CALL_DEPTH) {
-    E->depth--;
-    elab_error(E, "E0208", span, "calls nest deeper than %d: does `%s` call itself?", MAX_CALL_DEPTH, c->name);
+bool call_enter(Elab *E, const char *callee, Span span) {
+  if (E->depth == MAX_CALL_DEPTH) {
+    elab_error(E, "E0208", span, "calls nest deeper than %d: does `%s` call itself?", MAX_CALL_DEPTH, callee);
     elab_hint(E, "functions are inlined; write a loop instead");
-    return val_error();
+    elab_halt(E);
+    return false;
   }
+  E->depth++;
+  return true;
+}
+
+void call_leave(Elab *E) { E->depth--; }
+
+Val call_closure(Elab *E, Closure *c, const Args *a, Span span, bool inference) {
+  if (!call_enter(E, c->name, span)) return val_error();
   Activation act;
   Scope *scope = scope_new(E, c->scope);
   scope->function = true;
@@ -240,7 +248,7 @@ Val call_closure(Elab *E, Closure *c, const Args *a, Span span, bool inference) 
   Val r = val_error();
   if (bind_params(E, scope, param, n, a, span, c->name)) r = value ? expr_value(E, value) : run_body(E, &c->func->body);
   activation_pop(E, &act);
-  E->depth--;
+  call_leave(E);
   return r;
 }
 

@@ -137,6 +137,7 @@ static bool same_rows(Elab *E, const Columns *c, Span span, int64_t *rows) {
     }
     *rows = t->dim[0];
   }
+  if (!c->n) elab_error(E, "E0613", span, "a table needs fields: `table(x = .., y = ..)`");
   return c->n > 0;
 }
 

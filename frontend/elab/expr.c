@@ -319,6 +319,22 @@ static Val expr_data(Elab *E, const Expr *e) {
   return elab_error(E, "E0601", e->span, "`generate` stands at the right of `data name =`");
 }
 
+#define MAX_WORK 2000000
+
+void elab_halt(Elab *E) { E->halted = true; }
+
+bool elab_spend(Elab *E, Span span) {
+  if (E->halted) return false;
+  size_t deep = (size_t)(E->stack - (const char *)__builtin_frame_address(0));
+  if (deep <= E->stack_room && ++E->work <= MAX_WORK) return true;
+  elab_halt(E);
+  if (deep > E->stack_room) return elab_error(E, "E0208", span, "calls and expressions nest too deep here"), false;
+  elab_error(E, "E0214", span, "this program is too large: more than %d expressions once everything is unrolled",
+             MAX_WORK);
+  elab_hint(E, "calls are inlined and `unroll` repeats its text; a graph loop (`repeat`, `for`) is built once");
+  return false;
+}
+
 Val expr(Elab *E, const Expr *e) {
   static Val (*const rows[])(Elab *, const Expr *) = {
       [EXPR_NUMBER] = expr_number,  [EXPR_STRING] = string_value,
@@ -331,6 +347,10 @@ Val expr(Elab *E, const Expr *e) {
       [EXPR_LAMBDA] = expr_lambda,  [EXPR_COMPREHENSION] = expr_comprehension,
       [EXPR_LOOP] = expr_loop,      [EXPR_DATA] = expr_data,
   };
+  if (!elab_spend(E, e->span)) return val_error();
   elab_at(E, e->span);
-  return rows[e->kind](E, e);
+  Val v = rows[e->kind](E, e);
+  if (is_error(v) && !E->sink->n_errors && !elab_ir_errors(E, e->span))
+    elab_error(E, "E0303", e->span, "this has no value");
+  return v;
 }

@@ -4,6 +4,7 @@
 #include "frontend/parser.h"
 #include <ctype.h>
 #include <errno.h>
+#include <sys/resource.h>
 
 /* ---------------------------------------------------------------- --set */
 
@@ -75,7 +76,7 @@ bool setting_for(Elab *E, const char *name, Val *out, const Val *old, Span span)
     if (strcmp(E->o->set[k].name, name) != 0) continue;
     E->set_used[k] = true;
     Val v = *old;
-    if (!setting_value(E, name, E->o->set[k].value, old, &v)) v = val_error();
+    if (!setting_value(E, name, E->o->set[k].value, old, &v)) v = *old;
     *out = v;
     return true;
   }
@@ -257,33 +258,19 @@ static void set_dtype(Elab *E, const Stmt *s) {
 
 /* ---------------------------------------------------------------- use */
 
-static char *read_file(const char *path, size_t *n) {
-  FILE *f = fopen(path, "rb");
-  if (!f) return NULL;
-  StrBuf b = {0};
-  char buffer[1 << 14];
-  size_t got;
-  while ((got = fread(buffer, 1, sizeof buffer, f)) > 0) sb_write(&b, buffer, got);
-  fclose(f);
-  *n = b.n;
-  return sb_take(&b);
-}
-
 static Scope *used_file(Elab *E, const char *path, Span span) {
   for (uint32_t k = 0; k < E->used.n; k++)
     if (strcmp(E->used.at[k].name, path) == 0) {
       if (!E->used.at[k].value.module) elab_error(E, "E0213", span, "`%s` uses itself", path);
       return E->used.at[k].value.module;
     }
-  size_t n;
-  char *text = read_file(path, &n);
-  if (!text) {
-    elab_error(E, "E0606", span, "cannot read `%s`", path);
+  const char *why;
+  uint32_t source = source_read(E->sources, path, &why);
+  if (source == SOURCE_NONE) {
+    elab_error(E, "E0606", span, "cannot read `%s`: %s", path, why);
     diag_status(E->sink, EXIT_FILES);
     return NULL;
   }
-  uint32_t source = source_add(E->sources, path, text, n, false);
-  free(text);
   uint32_t errors = E->sink->n_errors;
   Ast *ast = parse_source(E->sources, source, E->sink);
   if (ast) vec_push(&E->asts, ast);
@@ -360,14 +347,16 @@ static void file_unroll(Elab *E, const Stmt *s, Scope *scope, bool tasks) {
     return;
   }
   Val over = expr_value(E, l->source[0].over);
+  int64_t n;
   if (is_error(over)) return;
   if (!is_list(over) && over.kind != V_RANGE) {
     elab_error(E, "E0309", l->source[0].over->span, "this loop runs over a compile-time range or list, found %s",
                val_kind_name(E, over));
     return;
   }
-  int64_t n = is_list(over) ? over.list->n : over.range.count;
-  for (int64_t k = 0; k < n; k++)
+  if (!unroll_count(E, over, l->source[0].over->span, &n)) return;
+  uint32_t errors = E->sink->n_errors;
+  for (int64_t k = 0; k < n && E->sink->n_errors == errors && elab_spend(E, s->span); k++)
     unroll_once(E, l, is_list(over) ? over.list->at[k] : range_item(over, k), k, scope, tasks);
 }
 
@@ -521,6 +510,14 @@ static void hand_over(Elab *E, Elaborated *out) {
   out->data = memdup(E->out_mem, E->sources_open.at, E->sources_open.n * sizeof *E->sources_open.at);
 }
 
+/* Most of the stack there is; what comes after the elaborator does not recurse on calls. */
+static size_t stack_room(void) {
+  struct rlimit l;
+  size_t most = 8u << 20;
+  if (getrlimit(RLIMIT_STACK, &l) == 0 && l.rlim_cur < most) most = l.rlim_cur;
+  return most / 4 * 3;
+}
+
 bool elaborate(SourceMap *sources, const Ast *ast, const ElabOptions *o, Elaborated *out, DiagSink *sink) {
   *out = (Elaborated){.module = ir_module_new(sources)};
   Elab *E = calloc(1, sizeof *E);
@@ -528,6 +525,8 @@ bool elaborate(SourceMap *sources, const Ast *ast, const ElabOptions *o, Elabora
   *E = (Elab){.out_mem = &out->mem, .sources = sources, .o = o, .sink = sink, .m = out->module, .fdt = DT_F32};
   E->set_used = calloc(o->n_set + 1, sizeof *E->set_used);
   if (!E->set_used) exit(EXIT_FILES);
+  E->stack = __builtin_frame_address(0);
+  E->stack_room = stack_room();
   E->file_source = ast->source;
   E->loc = IR_NONE;
   E->span = SPAN_NONE;

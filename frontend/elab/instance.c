@@ -94,6 +94,7 @@ Val call_instance(Elab *E, Val v, const Args *a, Span span) {
   Instance *i = v.instance;
   const Func *f = i->def->func;
   if (i->busy) return elab_error(E, "E0208", span, "`%s` calls itself", i->name);
+  if (!call_enter(E, i->def->name, span)) return val_error();
   Scope *scope = scope_new(E, i->config);
   scope->function = true;
   Activation act;
@@ -117,6 +118,7 @@ Val call_instance(Elab *E, Val v, const Args *a, Span span) {
   i->busy = false;
   if (!is_error(r) && !i->output) i->output = types_of_value(E, r);
   activation_pop(E, &act);
+  call_leave(E);
   return r;
 }
 

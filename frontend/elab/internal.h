@@ -370,6 +370,10 @@ struct Elab {
   bool init_saw_let, init_saw_step;
   bool quiet;     /* warnings are off: a second elaboration of the same text */
   uint32_t depth; /* of calls, against runaway recursion */
+  uint64_t work;  /* expressions looked at: inlining and unrolling may double at every level */
+  bool halted;
+  const char *stack; /* where it began, and how far it may go */
+  size_t stack_room;
   TaskBuild *task;
   const char *suffix;  /* in an `unroll for` of the file: "_gru", behind the names of what is declared there */
   const char *prefix;  /* inside a task that holds tasks: its name */
@@ -446,6 +450,10 @@ const char *dims_text(Elab *E, uint32_t rank, const int64_t *dim);
 /* ---------------------------------------------------------------- expr.c, call.c, index.c */
 
 Val expr(Elab *E, const Expr *e);
+/* Counts one expression or iteration; false, with an error the first time, when the program grows without bound. */
+bool elab_spend(Elab *E, Span span);
+/* After an error that would come again and again: nothing more is looked at. */
+void elab_halt(Elab *E);
 Val expr_value(Elab *E, const Expr *e); /* reads cells and fields: never V_CELL or V_FIELD */
 Val read_value(Elab *E, Val v);
 /* Compile-time values with the error when they are not; `what` names the place. */
@@ -469,6 +477,9 @@ Args args_eval(Elab *E, const Expr *call);
 Val call_value(Elab *E, Val f, const Args *a, Span span);
 Val call_values(Elab *E, Val f, uint32_t n, const Val *v, Span span); /* positional */
 Val call_closure(Elab *E, Closure *c, const Args *a, Span span, bool inference);
+/* Around the body of a call: false, with an error, when calls nest too deep; else call_leave follows. */
+bool call_enter(Elab *E, const char *callee, Span span);
+void call_leave(Elab *E);
 /* Binds parameters in `scope`; false after an error. */
 bool bind_params(Elab *E, Scope *scope, const Param *param, uint32_t n, const Args *a, Span span, const char *callee);
 bool bind_pattern(Elab *E, Scope *scope, const Shape *pattern, Val *v, Span span, const char *what);
@@ -489,6 +500,8 @@ void exec_block(Elab *E, const Block *b);
 void exec_stmt(Elab *E, const Stmt *s);
 void assign_name(Elab *E, Name name, Val v);
 Val exec_loop(Elab *E, const Loop *l, Span span, bool as_expression);
+/* How many times `unroll` runs over a value; false after an error: no sequence, or too long to unroll. */
+bool unroll_count(Elab *E, Val over, Span span, int64_t *n);
 void yield_value(Elab *E, const Stmt *s);
 
 /* ---------------------------------------------------------------- instance.c */

@@ -3,6 +3,8 @@
 
 #define MAX_CARRY 128
 #define MAX_UNROLL 100000
+#define MAX_TOGETHER 16
+#define MAX_NESTED 64
 
 /* ---------------------------------------------------------------- names assigned in a body */
 
@@ -50,7 +52,7 @@ static Val stack_yields(Elab *E, LoopCtx *c, Span span) {
   return is_error(t) ? t : collect_along(E, t, c->along, span);
 }
 
-static bool unroll_count(Elab *E, Val v, Span span, int64_t *n) {
+bool unroll_count(Elab *E, Val v, Span span, int64_t *n) {
   if (v.kind == V_RANGE)
     *n = v.range.count;
   else if (is_list(v))
@@ -90,6 +92,7 @@ static Val exec_unroll(Elab *E, const Loop *l, Span span) {
   uint64_t unroll = E->act->unroll;
   uint32_t errors = E->sink->n_errors;
   for (int64_t i = 0; i < n && !E->act->returned && E->sink->n_errors == errors; i++) {
+    if (!elab_spend(E, span)) break;
     E->act->unroll = path_mix(unroll, (uint64_t)i + 1);
     for (uint32_t k = 0; k < l->n_sources; k++)
       scope_bind(E, E->act->scope, l->source[k].var.text, unroll_item(E, over[k], i, span), l->source[k].var.span);
@@ -347,7 +350,7 @@ static NodeId until_result(Elab *E, Building *w) {
 static Val try_loop(Elab *E, Building *w, bool *retry) {
   const Loop *l = w->l;
   bool until = l->until != NULL;
-  NodeId outer[MAX_CARRY], seq[16];
+  NodeId outer[MAX_CARRY], seq[MAX_TOGETHER];
   for (uint32_t k = 0; k < w->n_carry; k++) {
     Val v = to_tensor(E, w->carry[k].first, w->carry[k].dtype, w->span);
     if (is_error(v)) return v;
@@ -369,7 +372,7 @@ static Val try_loop(Elab *E, Building *w, bool *retry) {
   LoopCtx c = {.up = act->loop, .frame = f};
   act->loop = &c;
   exec_block(E, &l->body);
-  NodeId result[MAX_CARRY + 1], yield[16];
+  NodeId result[MAX_CARRY + 1], yield[MAX_TOGETHER];
   uint32_t at = 0, n_yield = 0;
   bool ok = E->sink->n_errors == errors;
   if (ok && until) ok = (result[at++] = until_result(E, w)) != IR_NONE;
@@ -378,7 +381,7 @@ static Val try_loop(Elab *E, Building *w, bool *retry) {
     result[at] = carried_result(E, w, &w->carry[k], want, retry);
     ok = result[at++] != IR_NONE;
   }
-  for (uint32_t k = 0; k < c.yielded.n && ok && k < 16; k++) {
+  for (uint32_t k = 0; k < c.yielded.n && ok; k++) {
     Val v = to_tensor(E, c.yielded.at[k], DT_COUNT, c.yield_span);
     ok = !is_error(v);
     if (ok) yield[n_yield++] = node_of(E, v);
@@ -405,7 +408,9 @@ static Val try_loop(Elab *E, Building *w, bool *retry) {
 Val exec_loop(Elab *E, const Loop *l, Span span, bool as_expression) {
   (void)as_expression;
   if (l->kind == LOOP_UNROLL) return exec_unroll(E, l, span);
-  if (l->n_sources > 16) return elab_error(E, "E0309", span, "a loop runs over at most 16 sequences");
+  if (l->n_sources > MAX_TOGETHER)
+    return elab_error(E, "E0309", span, "a loop runs over at most %d sequences", MAX_TOGETHER);
+  if (E->g->cur->depth >= MAX_NESTED) return elab_error(E, "E0309", span, "more than %d loops nest here", MAX_NESTED);
   Building *w = arena_new(&E->mem, Building);
   w->l = l, w->span = span;
   w->seq = arena_array(&E->mem, Sequence, l->n_sources + 1);
@@ -438,7 +443,8 @@ void yield_value(Elab *E, const Stmt *s) {
   if (s->value2 && !expr_int(E, s->value2, "the axis of `along`", &c->along)) return;
   Val v = expr_value(E, s->value);
   if (c->frame && v.kind == V_TUPLE) {
-    for (uint32_t k = 0; k < v.list->n; k++) vec_push(&c->yielded, v.list->at[k]);
+    if (v.list->n > MAX_TOGETHER) elab_error(E, "E0316", s->span, "a `yield` collects at most %d values", MAX_TOGETHER);
+    for (uint32_t k = 0; k < v.list->n && k < MAX_TOGETHER; k++) vec_push(&c->yielded, v.list->at[k]);
     return;
   }
   vec_push(&c->yielded, v);

@@ -1,4 +1,5 @@
 #include "runtime/base/diag.h"
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,26 @@ uint32_t source_add(SourceMap *m, const char *name, const char *text, size_t len
               .library = library};
   vec_push(&m->source, s);
   return m->source.n - 1;
+}
+
+enum { source_most = 16 << 20 };
+
+uint32_t source_read(SourceMap *m, const char *path, const char **why) {
+  uint32_t source = SOURCE_NONE;
+  FILE *f = fopen(path, "rb");
+  char *text = f ? malloc(source_most + 1) : NULL;
+  size_t n = text ? fread(text, 1, source_most + 1, f) : 0;
+  if (!f || !text || ferror(f)) {
+    *why = strerror(errno);
+  } else if (n > source_most) {
+    *why = "it is larger than 16 MiB";
+  } else {
+    size_t mark = n >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;
+    source = source_add(m, path, text + mark, n - mark, false);
+  }
+  free(text);
+  if (f) fclose(f);
+  return source;
 }
 
 void source_position(const SourceMap *m, uint32_t source, uint32_t offset, uint32_t *line, uint32_t *column) {

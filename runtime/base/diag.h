@@ -35,6 +35,9 @@ typedef struct SourceMap {
 
 /* Copies name and text. Returns the source's index. */
 uint32_t source_add(SourceMap *m, const char *name, const char *text, size_t length, bool library);
+/* Reads a file, a byte order mark at its beginning left out. SOURCE_NONE, and *why says why, when it cannot be read or
+ * is larger than any model file (16 MiB). */
+uint32_t source_read(SourceMap *m, const char *path, const char **why);
 /* 1-based line and column (in code points) of a byte offset. */
 void source_position(const SourceMap *m, uint32_t source, uint32_t offset, uint32_t *line, uint32_t *column);
 void source_map_free(SourceMap *m);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TAB = 4, WIDEST = 150 };
+enum { TAB = 4, WIDEST = 150, MOST = 50 };
 
 static const char *const severity_name[] = {"error", "warning", "note"};
 static const char *const severity_color[] = {"\033[1;31m", "\033[1;33m", "\033[1;36m"};
@@ -237,7 +237,16 @@ static void print_json(Printer *p, const Diag *d) {
 void diag_print(const DiagSink *s, const SourceMap *m, DiagFormat format, bool color, FILE *out) {
   static void (*const print[])(Printer *, const Diag *) = {print_human, print_short, print_json};
   Printer p = {.sink = s, .m = m, .color = color && format == DIAG_HUMAN};
-  for (uint32_t i = 0; i < s->diag.n; i += 1 + s->diag.at[i].n_notes) print[format](&p, &s->diag.at[i]);
+  uint32_t shown = 0, left[DIAG_NOTE] = {0};
+  for (uint32_t i = 0; i < s->diag.n; i += 1 + s->diag.at[i].n_notes) {
+    const Diag *d = &s->diag.at[i];
+    if (format != DIAG_JSON && ++shown > MOST)
+      left[d->severity]++;
+    else
+      print[format](&p, d);
+  }
+  if (left[DIAG_ERROR]) sb_printf(&p.b, "and %u more errors\n", left[DIAG_ERROR]);
+  if (left[DIAG_WARNING]) sb_printf(&p.b, "and %u more warnings\n", left[DIAG_WARNING]);
   if (p.b.n) fwrite(p.b.s, 1, p.b.n, out);
   sb_free(&p.b);
 }

@@ -6,6 +6,7 @@
  *   csv("raw.csv", header = false, target = -1)            columns by number, from the end when negative
  */
 #include "runtime/data/number.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -352,7 +353,8 @@ static bool scale_columns(DataCall *c, const DataOptions *o, DataSplit *split) {
   DataField *f = data_field_find(split, "x");
   if (!p) return true;
   bool standard = p->kind == DATA_STRING && strcmp(p->string, "standard") == 0;
-  bool range = p->kind == DATA_NUMBERS && p->n == 2 && p->numbers[0] < p->numbers[1];
+  bool range =
+      p->kind == DATA_NUMBERS && p->n == 2 && p->numbers[0] < p->numbers[1] && isfinite(p->numbers[1] - p->numbers[0]);
   if (!standard && !range) return data_misuse(c, p->span, "`scale` is [lo, hi] with lo < hi, or \"standard\"");
   if (!f) return data_misuse(c, p->span, "`scale` is for the field `x`: choose its columns");
   double *x = (double *)(uintptr_t)f->bytes;
