@@ -1,4 +1,4 @@
-/* Interpreter of kernel IR and step programs: scalar semantics, every access checked against its buffer. Tests compare
+/* Interpreter of kernel IR and step programs: one element after the other, every access checked. Tests compare
  * it with the reference evaluator (lowering is right) and with machine code (emission is right). */
 #include "codegen/kir.h"
 #include "runtime/context.h"
@@ -23,6 +23,9 @@ typedef struct Machine {
   int64_t task;
   Num *value;
   int64_t *trip; /* per loop */
+  Num **lane;    /* per accumulator of several lanes */
+  KVal vector;   /* K_FOR of the open vector loop, K_NONE outside */
+  Arena *mem;
 } Machine;
 
 static void broken(const Machine *m, uint32_t at, const char *what, int64_t index) {
@@ -321,6 +324,39 @@ static Num do_check(const Machine *m, const KInst *i) {
   return (Num){.i = 0};
 }
 
+/* ---------------------------------------------------------------- accumulators */
+
+/* Lanes are kept apart as in machine code: iteration iv of a vector loop belongs to lane iv % width. */
+static Num *accumulator(const Machine *m, KVal acc) {
+  if (!m->lane[acc]) return &m->value[acc];
+  uint32_t width = m->k->inst.at[acc].aux;
+  return &m->lane[acc][m->vector == K_NONE ? 0 : (uint64_t)m->value[m->vector].i % width];
+}
+
+static void declare(Machine *m, uint32_t at, const KInst *i) {
+  m->value[at] = m->value[i->a[0]];
+  if (i->aux <= 1) return;
+  if (!m->lane[at]) m->lane[at] = arena_array(m->mem, Num, i->aux);
+  for (uint32_t l = 0; l < i->aux; l++) m->lane[at][l] = m->value[i->a[0]];
+}
+
+static Num combine_lanes(Machine *m, const KInst *i) {
+  const KInst *acc = &m->k->inst.at[i->a[0]];
+  if (acc->aux <= 1) return m->value[i->a[0]];
+  Num *lane = m->lane[i->a[0]];
+  for (uint32_t half = acc->aux / 2; half > 0; half /= 2)
+    for (uint32_t l = 0; l < half; l++) {
+      Num n = {0};
+      if (ir_is_float(i->dtype))
+        n.f = float_binary(i->op, lane[l].f, lane[l + half].f);
+      else
+        n.i = wrap(i->dtype, int_op(i->op, i->dtype, lane[l].i, lane[l + half].i));
+      if (i->dtype == DT_F32) n.f = (float)n.f;
+      lane[l] = n;
+    }
+  return lane[0];
+}
+
 /* ---------------------------------------------------------------- kernels */
 
 static int64_t trips(const Machine *m, const KLoop *l) {
@@ -355,10 +391,10 @@ static uint32_t step(Machine *m, uint32_t at) {
   case K_LOAD: *v = do_load(m, i, at); break;
   case K_RANDOM: *v = draw(m, i); break;
   case K_CHECK: *v = do_check(m, i); break;
-  case K_ACC:
-  case K_GET:
-  case K_LANES: *v = m->value[i->a[0]]; break;
-  case K_SET: m->value[i->a[0]] = m->value[i->a[1]]; break;
+  case K_ACC: declare(m, at, i); break;
+  case K_GET: *v = *accumulator(m, i->a[0]); break;
+  case K_LANES: *v = combine_lanes(m, i); break;
+  case K_SET: *accumulator(m, i->a[0]) = m->value[i->a[1]]; break;
   case K_STORE:
     if (i->a[1] == K_NONE || m->value[i->a[1]].i) store_num(i->dtype, address(m, i->aux, at, true), m->value[i->a[0]]);
     break;
@@ -368,10 +404,14 @@ static uint32_t step(Machine *m, uint32_t at) {
   case K_FOR:
     m->trip[i->aux] = trips(m, &m->k->loop.at[i->aux]);
     v->i = 0;
-    return m->trip[i->aux] ? at + 1 : end_of(m->k, at) + 1;
+    if (!m->trip[i->aux]) return end_of(m->k, at) + 1;
+    if (m->k->loop.at[i->aux].kind == KL_VECTOR) m->vector = at;
+    break;
   case K_END: {
     const KInst *f = &m->k->inst.at[i->a[0]];
-    return ++m->value[i->a[0]].i < m->trip[f->aux] ? i->a[0] + 1 : at + 1;
+    if (++m->value[i->a[0]].i < m->trip[f->aux]) return i->a[0] + 1;
+    if (m->vector == i->a[0]) m->vector = K_NONE;
+    break;
   }
   default: broken(m, at, "unknown instruction", i->kind);
   }
@@ -379,9 +419,10 @@ static uint32_t step(Machine *m, uint32_t at) {
 }
 
 static void run_kernel(Context *c, const KKernel *k, void *const *args, int64_t task, Arena *mem) {
-  Machine m = {.k = k, .c = c, .args = args, .task = task};
+  Machine m = {.k = k, .c = c, .args = args, .task = task, .vector = K_NONE, .mem = mem};
   m.value = arena_array(mem, Num, k->inst.n + 1);
   m.trip = arena_array(mem, int64_t, k->loop.n + 1);
+  m.lane = arena_array(mem, Num *, k->inst.n + 1);
   m.base = arena_array(mem, void *, k->buf.n + 1);
   for (uint32_t b = 0; b < k->buf.n; b++) {
     const KBuf *f = &k->buf.at[b];

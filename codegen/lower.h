@@ -23,7 +23,7 @@ typedef struct Store {
   uint8_t space, n_terms;
   uint32_t index;
   int64_t offset;
-  PTerm term[6];
+  PTerm term[IR_MAX_RANK]; /* each takes an axis away, so there are no more */
 } Store;
 
 typedef struct VBuf {
