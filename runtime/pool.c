@@ -15,10 +15,10 @@
 #define MAX_THREADS 256
 #define MAX_TASKS ((int64_t)1 << 31)
 
-/* One thread's share of the current job. The word holds the job number and the next task of the share, so that a
- * claim by a thread that is late by a job fails. */
+/* One thread's share of the current job. The word holds the job number and how many tasks of the share are left, so
+ * that a claim by a thread that is late by a job fails, whatever else has changed. */
 typedef struct Share {
-  _Alignas(LINE) _Atomic uint64_t next;
+  _Alignas(LINE) _Atomic uint64_t left;
 } Share;
 
 struct ThreadPool {
@@ -59,20 +59,22 @@ static void pin_thread(int cpu) {
 /* First task of thread t's share; the last share ends at n. */
 static int64_t share_begin(const ThreadPool *p, int64_t n, uint32_t t) { return n * t / p->threads; }
 
-/* Executes what is left of thread t's share of this job; returns the number of tasks done. */
+/* Executes what is left of thread t's share of this job; returns the number of tasks done.
+ * The job's function and sizes are read behind a claim only: a job cannot end before its claimed tasks do, whereas a
+ * thread that is late, with nothing claimed, may find the fields of the next job beside the shares of this one. */
 static int64_t drain(ThreadPool *p, uint32_t job, uint32_t t) {
-  const KernelFn fn = atomic_load_explicit(&p->fn, memory_order_relaxed);
-  struct Context *c = atomic_load_explicit(&p->context, memory_order_relaxed);
-  void *const *args = atomic_load_explicit(&p->args, memory_order_relaxed);
-  const int64_t end = share_begin(p, atomic_load_explicit(&p->n, memory_order_relaxed), t + 1);
   int64_t done = 0;
-  uint64_t next = atomic_load_explicit(&p->share[t].next, memory_order_acquire);
-  while (next >> 32 == job && (int64_t)(next & UINT32_MAX) < end) {
-    if (!atomic_compare_exchange_weak_explicit(&p->share[t].next, &next, next + 1, memory_order_acq_rel,
+  uint64_t left = atomic_load_explicit(&p->share[t].left, memory_order_acquire);
+  while (left >> 32 == job && (left & UINT32_MAX) > 0) {
+    if (!atomic_compare_exchange_weak_explicit(&p->share[t].left, &left, left - 1, memory_order_acq_rel,
                                                memory_order_acquire))
       continue;
-    fn(c, args, (int64_t)(next & UINT32_MAX));
-    next = atomic_load_explicit(&p->share[t].next, memory_order_acquire);
+    const KernelFn fn = atomic_load_explicit(&p->fn, memory_order_relaxed);
+    struct Context *c = atomic_load_explicit(&p->context, memory_order_relaxed);
+    void *const *args = atomic_load_explicit(&p->args, memory_order_relaxed);
+    const int64_t end = share_begin(p, atomic_load_explicit(&p->n, memory_order_relaxed), t + 1);
+    fn(c, args, end - (int64_t)(left & UINT32_MAX));
+    left = atomic_load_explicit(&p->share[t].left, memory_order_acquire);
     done++;
   }
   return done;
@@ -132,7 +134,8 @@ void pool_run(ThreadPool *p, struct Context *c, KernelFn fn, void *const *args, 
   atomic_store_explicit(&p->n, n, memory_order_relaxed);
   atomic_store_explicit(&p->finished, 0, memory_order_relaxed);
   for (uint32_t t = 0; t < p->threads; t++)
-    atomic_store_explicit(&p->share[t].next, (uint64_t)job << 32 | (uint64_t)share_begin(p, n, t),
+    atomic_store_explicit(&p->share[t].left,
+                          (uint64_t)job << 32 | (uint64_t)(share_begin(p, n, t + 1) - share_begin(p, n, t)),
                           memory_order_release);
   publish(p, job);
   work(p, job, 0);

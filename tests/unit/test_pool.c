@@ -44,6 +44,31 @@ static void wakes_sleeping_workers(void **state) {
   pool_free(p);
 }
 
+static void mark_task(Context *c, void *const *args, int64_t task) {
+  (void)c;
+  __atomic_fetch_add((int32_t *)args[task], 1, __ATOMIC_RELAXED);
+}
+
+/* A thread that is late by a job meets a larger one: it must not take a task for its own that is none. More threads
+ * than processors make threads late. */
+static void late_threads_take_nothing(void **state) {
+  (void)state;
+  ThreadPool *p = pool_new(4, false);
+  int32_t count[2][24] = {0};
+  void *args[2][24];
+  for (int i = 0; i < 24; i++) args[0][i] = &count[0][i], args[1][i] = &count[1][i];
+  enum { rounds = 60000 };
+  for (int round = 0; round < rounds; round++) {
+    pool_run(p, NULL, mark_task, args[0], 2);
+    pool_run(p, NULL, mark_task, args[1], 24);
+  }
+  for (int i = 0; i < 24; i++) {
+    assert_int_equal(count[0][i], i < 2 ? rounds : 0);
+    assert_int_equal(count[1][i], rounds);
+  }
+  pool_free(p);
+}
+
 typedef struct Nested {
   ThreadPool *pool;
   int32_t count[64];
@@ -76,9 +101,8 @@ static void no_pool_is_one_thread(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_task_once),
-      cmocka_unit_test(wakes_sleeping_workers),
-      cmocka_unit_test(nested_regions_run_serially),
+      cmocka_unit_test(every_task_once),           cmocka_unit_test(wakes_sleeping_workers),
+      cmocka_unit_test(late_threads_take_nothing), cmocka_unit_test(nested_regions_run_serially),
       cmocka_unit_test(no_pool_is_one_thread),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
