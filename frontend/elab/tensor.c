@@ -254,7 +254,7 @@ bool broadcast_pair(Elab *E, Val *a, Val *b, Span span, const char *sign) {
   uint16_t ones = 0;
   for (uint32_t k = 0; k < rank; k++) {
     uint32_t la = rank - ta->rank, lb = rank - tb->rank;
-    bool oa = k < la ? dim[k] == 1 : (a->ones >> (k - la)) & 1, ob = k < lb ? dim[k] == 1 : (b->ones >> (k - lb)) & 1;
+    bool oa = k >= la && (a->ones >> (k - la)) & 1, ob = k >= lb && (b->ones >> (k - lb)) & 1;
     if (dim[k] == 1 && (oa || ob)) ones |= (uint16_t)(1u << k);
   }
   *a = broadcast_shape(E, *a, rank, dim, ones, span);
