@@ -356,6 +356,10 @@ Val bi_one_hot(BuiltinCall *c) {
 bool shape_or_like(BuiltinCall *c, Val shape, Val like, uint32_t *rank, int64_t *dim, uint16_t *ones, DType *dtype) {
   Elab *E = c->E;
   if (like.kind != V_ABSENT && like.kind != V_NONE) {
+    if (is_number(shape) && is_number(like)) {
+      elab_error(E, "E0302", c->span, "a shape is one list of extents");
+      return elab_hint(E, "write the extents in brackets: `zeros([2, 3])`"), false;
+    }
     Val t = to_tensor(E, like, DT_COUNT, c->span);
     if (is_error(t)) return false;
     const Type *type = type_of(E, t);

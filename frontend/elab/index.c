@@ -283,6 +283,7 @@ Val index_value(Elab *E, Val v, const IndexItem *item, uint32_t n, Span span) {
   }
   if (!is_list(v) && v.kind != V_TENSOR) {
     elab_error(E, "E0317", span, "%s cannot be indexed", val_kind_name(E, v));
+    if (v.kind == V_INSTANCE) elab_hint(E, "call it first: `%s(..)(x)`", v.instance->layer);
     return val_error();
   }
   v = to_tensor(E, v, DT_COUNT, span);

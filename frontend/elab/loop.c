@@ -314,6 +314,12 @@ static Val emit_loop(Elab *E, Building *w, Frame *f, const NodeId *result, const
   }
   for (uint32_t k = 0; k < n_yield; k++) ir_result(&f->b, yield[k]);
   params_first(E, f, p);
+  if (!n_carry && !n_yield) {
+    frame_leave(E, f);
+    elab_error(E, "E0309", w->span, "this loop computes nothing");
+    elab_hint(E, "assign to a name that is bound before the loop, or collect values with `yield`");
+    return val_error();
+  }
   RegionId body = f->b.region;
   uint32_t n = n_carry + n_xs + n_const;
   NodeId *in = arena_array(&E->mem, NodeId, n + 1);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---------------------------------------------------------------- sources */
 
@@ -166,6 +167,7 @@ const char *diag_nearest(const char *word, const char *const *candidate, uint32_
   uint32_t best_distance = (uint32_t)length / 3 + 1; /* one slip in up to five letters, two up to eight, ... */
   for (uint32_t i = 0; i < n; i++) {
     size_t m = candidate[i] ? strlen(candidate[i]) : 64;
+    if (m == length && !strcasecmp(word, candidate[i])) return candidate[i];
     if (m > 63 || m > length + best_distance || length > m + best_distance) continue;
     uint32_t d = edit_distance(word, (uint32_t)length, candidate[i], (uint32_t)m);
     if (d >= length || d > best_distance ||

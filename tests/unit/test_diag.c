@@ -177,6 +177,7 @@ static void nearest_name(void **state) {
   assert_string_equal(diag_nearest("rleu", names, 6), "relu");
   assert_string_equal(diag_nearest("sofmax", names, 6), "softmax");
   assert_string_equal(diag_nearest("maen", names, 6), "mean");
+  assert_string_equal(diag_nearest("W", (const char *[]){"x", "w"}, 2), "w");
   assert_null(diag_nearest("transpose", names, 6));
   assert_null(diag_nearest("q", names, 6));
   assert_null(diag_nearest("", names, 6));
