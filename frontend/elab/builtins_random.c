@@ -15,6 +15,15 @@ static Val draw(BuiltinCall *c, Dist dist, DType dtype, uint32_t rank, const int
 
 static bool is_value(Val v, double x) { return v.kind == V_ABSENT || (is_number(v) && val_number(v) == x); }
 
+/* `uniform(0, 1)`: a number where the shape is meant, found by what follows it. */
+static bool shape_first(BuiltinCall *c) {
+  bool more = c->arg[1].kind != V_ABSENT || c->arg[2].kind != V_ABSENT;
+  if (!is_number(c->arg[0]) || !more) return true;
+  elab_error(c->E, "E0302", c->span, "the shape comes first, as a list");
+  elab_hint(c->E, "write `normal([n], mean, std)` or `uniform([n], lo, hi)`; one number: `uniform([], lo, hi)`");
+  return false;
+}
+
 /* x * scale + shift, where the arguments are not the default 1 and 0. */
 static Val affine(BuiltinCall *c, Val x, Val scale, Val shift) {
   if (!is_error(x) && !is_value(scale, 1)) x = tensor_arith(c->E, BIN_MUL, x, scale, c->span);
@@ -27,7 +36,7 @@ Val bi_normal(BuiltinCall *c) {
   int64_t dim[IR_MAX_RANK];
   uint16_t ones;
   DType d = c->E->fdt;
-  if (!shape_or_like(c, c->arg[0], c->arg[3], &rank, dim, &ones, &d)) return val_error();
+  if (!shape_first(c) || !shape_or_like(c, c->arg[0], c->arg[3], &rank, dim, &ones, &d)) return val_error();
   return affine(c, draw(c, DIST_NORMAL, d, rank, dim, ones), c->arg[2], c->arg[1]);
 }
 
@@ -37,7 +46,7 @@ Val bi_uniform(BuiltinCall *c) {
   int64_t dim[IR_MAX_RANK];
   uint16_t ones;
   DType d = E->fdt;
-  if (!shape_or_like(c, c->arg[0], c->arg[3], &rank, dim, &ones, &d)) return val_error();
+  if (!shape_first(c) || !shape_or_like(c, c->arg[0], c->arg[3], &rank, dim, &ones, &d)) return val_error();
   Val lo = c->arg[1].kind == V_ABSENT ? val_int(0) : c->arg[1],
       hi = c->arg[2].kind == V_ABSENT ? val_int(1) : c->arg[2];
   Val width = is_number(lo) && is_number(hi) ? val_binary(E, BIN_SUB, hi, lo, c->span)

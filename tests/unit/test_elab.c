@@ -94,6 +94,7 @@ static void test_updates_are_seen(void **state) {
 static void test_broadcasting(void **state) {
   (void)state;
   reports("task t { x = zeros([4, 3]); b = [1., 2., 3.]; report r = sum(x + b) }", 24);
+  expect_error("task t { report r = sum(uniform(0, pi)) }", "E0302", 1, "the shape comes first");
   expect_error("task t { report r = zeros(4, 3) }", "E0302", 1, "one list of extents");
   expect_error("task t {\n  x = 1\n  repeat 3 { y = x + 1 }\n  report x\n}", "E0309", 3, "computes nothing");
   expect_error("let n = 1\ntask t { report r = zeros([4, n]) + 1 - zeros([4]) }", "E0305", 2, "[4, 4]");
