@@ -178,7 +178,7 @@ static void perturb_normal(Run *r, const Value *v) {
 
 /* Operands with every element perturbed: the errors of n equal terms may add up like n, not only like its root. */
 static const Value *perturbed(Run *r, const Value *in, uint32_t n, double terms, Arena *mem) {
-  double size = fmax(1, terms / 3);
+  double size = fmax(1, terms);
   Value *copy = arena_array(mem, Value, n + 1);
   for (uint32_t k = 0; k < n; k++) {
     const Type *t = ir_type_get(r->m, in[k].type);
