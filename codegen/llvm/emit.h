@@ -93,6 +93,9 @@ unsigned emit_random_run_length(DType dtype);
 Val emit_random_run(Emit *e, DType dtype, int dist, uint64_t site, Val key, Val first, unsigned lanes);
 Val emit_key_fold(Emit *e, Val key, Val index);
 
+/* n vectors of n lanes (a power of two) become their columns (codegen/llvm/transpose.c). */
+void emit_transpose(Emit *e, Val *row, unsigned n);
+
 /* An elementwise row of the op table on operands of equal lanes (codegen/llvm/ops.c). */
 Val emit_op(Emit *e, Op op, DType from, DType to, const Val *a);
 

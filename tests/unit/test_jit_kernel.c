@@ -274,6 +274,42 @@ static void micro_kernels_multiply(void **state) {
     }
 }
 
+/* y[k*32 + j] = x[k + S*j] by way of a scratch, for depths about the block and columns cut by a cap. */
+static void transposed_copies(void **state) {
+  (void)state;
+  enum { STRIDE = 61, COLUMNS = 32 };
+  static float in[STRIDE * COLUMNS], out[61 * COLUMNS];
+  for (int i = 0; i < STRIDE * COLUMNS; i++) in[i] = (float)i;
+  for (int64_t depth = 15; depth <= 61; depth += depth < 18 ? 1 : 43)
+    for (int64_t cap = 1; cap <= COLUMNS; cap += cap % 16 ? 15 : 1) {
+      KKernel *k = k_kernel_new();
+      const uint32_t bx = tk_arg(k, DT_F32, KA_READ, (cap - 1) * STRIDE + depth),
+                     by = tk_arg(k, DT_F32, KA_WRITE, 61 * COLUMNS);
+      vec_push(&k->buf,
+               ((KBuf){.kind = KB_SCRATCH, .dtype = DT_F32, .access = KA_READ | KA_WRITE, .elems = depth * COLUMNS}));
+      const KVal task = tk_inst(k, (KInst){.kind = K_TASK, .dtype = DT_I64, .a = {K_NONE, K_NONE, K_NONE}});
+      for (int back = 0; back < 2; back++) {
+        const KVal row = tk_for(k, KL_SERIAL, 1, depth), col = tk_for(k, KL_VECTOR, COLUMNS, COLUMNS);
+        k->loop.at[k->loop.n - 1].cap = task;
+        const uint32_t from = tk_addr(k, back ? 2 : bx, 0, row, back ? COLUMNS : 1);
+        vec_push(&k->term, ((KTerm){col, back ? 1 : STRIDE}));
+        k->addr.at[from].n++;
+        const KVal v = tk_inst(k, (KInst){.kind = K_LOAD, .dtype = DT_F32, .a = {K_NONE, K_NONE, K_NONE}, .aux = from});
+        const uint32_t to = tk_addr(k, back ? by : 2, 0, row, COLUMNS);
+        vec_push(&k->term, ((KTerm){col, 1}));
+        k->addr.at[to].n++;
+        tk_inst(k, (KInst){.kind = K_STORE, .a = {v, K_NONE, K_NONE}, .aux = to});
+        tk_end(k, col);
+        tk_end(k, row);
+      }
+      for (int i = 0; i < 61 * COLUMNS; i++) out[i] = -1;
+      run_one(k, (void *[]){in, out}, cap);
+      for (int r = 0; r < 61; r++)
+        for (int c = 0; c < COLUMNS; c++)
+          assert_true(out[r * COLUMNS + c] == (r < depth && c < cap ? in[r + STRIDE * c] : -1));
+    }
+}
+
 /* Floats whose remainders and integers whose quotients are easy to get wrong. */
 static void remainders_and_integer_division(void **state) {
   (void)state;
@@ -319,7 +355,7 @@ int main(void) {
       cmocka_unit_test(reductions_follow_the_tree),       cmocka_unit_test(masks_guard_accesses),
       cmocka_unit_test(accumulators_inside_vector_loops), cmocka_unit_test(checks_record_the_first_bad_index),
       cmocka_unit_test(draws_match_their_definition),     cmocka_unit_test(micro_kernels_multiply),
-      cmocka_unit_test(remainders_and_integer_division),
+      cmocka_unit_test(remainders_and_integer_division),  cmocka_unit_test(transposed_copies),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
