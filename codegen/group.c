@@ -235,6 +235,7 @@ static bool custom_may_join(RegionPlan *r, NodeId n) {
 static bool dot_may_join(RegionPlan *r, NodeId n) {
   Group *g = host_group(r, n);
   if (!g || g->kind != GK_MAP || g->has_reduce || g->b_space == B_FULL || r->path[n] != PATH_A) return false;
+  if (dot_wants_blas(r, n)) return false; /* leaves no tile for the maps after it */
   g->kind = GK_DOT, g->dot = n;
   return true;
 }

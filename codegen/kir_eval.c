@@ -296,6 +296,8 @@ static int32_t lapack(const RuntimeApi *api, KCallee f, const CallArgs *a) {
   case KC_SLOGDET: return api->slogdet(d, i[1], i[2], p[3], p[4], p[5]);
   case KC_EIGH: return api->eigh(d, i[1], i[2], p[3], p[4], p[5]);
   case KC_SVD: return api->svd(d, i[1], i[2], i[3], p[4], p[5], p[6], p[7]);
+  case KC_SGEMM: api->sgemm(i[0], i[1], i[2], i[3], p[4], i[5], p[6], i[7], p[8], i[9]); return 0;
+  case KC_DGEMM: api->dgemm(i[0], i[1], i[2], i[3], p[4], i[5], p[6], i[7], p[8], i[9]); return 0;
   case KC_SORT: api->sort(d, i[1], i[2], p[3], p[4], p[5]); return 0;
   default: return -1;
   }

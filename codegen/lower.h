@@ -241,6 +241,8 @@ typedef struct DotPlan {
   int64_t a_batch, a_m, a_k, b_batch, b_n, b_k; /* strides; batch axes collapse into one */
 } DotPlan;
 DotPlan dot_plan(const RegionPlan *r, NodeId n);
+/* Too large to stay in cache panel by panel: OpenBLAS blocks better. Decided by shape alone. */
+bool dot_wants_blas(const RegionPlan *r, NodeId n);
 
 /* ---------------------------------------------------------------- programs (lower.c, plan.c) */
 

@@ -144,6 +144,54 @@ DotPlan dot_plan(const RegionPlan *r, NodeId n) {
   return d;
 }
 
+/* ---------------------------------------------------------------- large products */
+
+bool dot_wants_blas(const RegionPlan *r, NodeId n) {
+  enum { LEAST = 256, CACHE_BYTES = 4 << 20 };
+  DotPlan d = dot_plan(r, n);
+  bool rows = d.a_k == 1 || d.a_m == 1, columns = d.b_n == 1 || d.b_k == 1;
+  return d.ok && !d.copy_a && !d.copy_b && rows && columns && d.a_k > 0 && d.a_m > 0 && d.b_n > 0 && d.b_k > 0 &&
+         d.m >= LEAST && d.n >= LEAST && d.k >= LEAST && d.k * d.n * ir_dtype_size(rp_type(r, n)->dtype) > CACHE_BYTES;
+}
+
+static KCallArg blas_int(int64_t i) { return (KCallArg){.kind = KCA_INT, .i = i}; }
+static KCallArg blas_at(KBuilder *b, uint32_t buf, const Ix *at) {
+  return (KCallArg){.kind = KCA_ADDR, .v = kb_addr(b, buf, at)};
+}
+
+/* Blocks of rows of the result, each one call of OpenBLAS on one thread. */
+static void nest_blas(RegionPlan *r, uint32_t g, const DotPlan *d) {
+  enum { ROWS = 256 };
+  const Group *group = &r->groups.at[g];
+  DType dtype = rp_type(r, group->dot)->dtype;
+  Kern k = kern_new(r, g);
+  KBuilder *b = &k.b;
+  uint32_t out = kern_out(&k, group->dot),
+           a = kern_buf(&k, &r->store[d->a.base], dtype, rp_elements(r, d->a.base), false);
+  uint32_t c = kern_buf(&k, &r->store[d->b.base], dtype, rp_elements(r, d->b.base), false);
+  int64_t blocks = (d->m + ROWS - 1) / ROWS, tasks = d->batch * blocks;
+  Ix task = ix_value(kb_task(b, tasks)), batch, block;
+  ix_divmod(b, &task, blocks, &batch, &block);
+  Ix row = ix_scale(&block, ROWS), left = ix_scale(&row, -1), at_a = ix_scale(&row, d->a_m),
+     at_c = ix_scale(&row, d->n);
+  Ix a_batch = ix_scale(&batch, d->a_batch), at_b = ix_scale(&batch, d->b_batch),
+     c_batch = ix_scale(&batch, d->m * d->n);
+  left = ix_addc(&left, d->m);
+  at_a = ix_add(b, &at_a, &a_batch), at_a = ix_addc(&at_a, d->a.offset), at_b = ix_addc(&at_b, d->b.offset);
+  at_c = ix_add(b, &at_c, &c_batch);
+  KVal rows = kb_op(b, OP_min, DT_I64, ix_materialise(b, &left), kb_int(b, ROWS), K_NONE);
+  bool ta = d->a_k != 1, tb = d->b_n != 1;
+  KCall call = {.callee = dtype == DT_F32 ? KC_SGEMM : KC_DGEMM, .n = 10, .node = group->dot, .region = r->region};
+  call.arg[0] = blas_int(ta | tb << 1), call.arg[1] = (KCallArg){.kind = KCA_VALUE, .v = rows};
+  call.arg[2] = blas_int(d->n), call.arg[3] = blas_int(d->k);
+  call.arg[4] = blas_at(b, a, &at_a), call.arg[5] = blas_int(ta ? d->a_k : d->a_m);
+  call.arg[6] = blas_at(b, c, &at_b), call.arg[7] = blas_int(tb ? d->b_n : d->b_k);
+  call.arg[8] = blas_at(b, out, &at_c), call.arg[9] = blas_int(d->n);
+  kb_call(b, call);
+  k.cost = 2 * (double)(d->batch * d->m) * (double)d->n * (double)d->k / (dtype == DT_F64 ? 100 : 200);
+  kern_launch(&k, tasks, "blas", group->root);
+}
+
 /* ---------------------------------------------------------------- the nest */
 
 typedef struct Tile {
@@ -381,6 +429,10 @@ void nest_dot(RegionPlan *r, uint32_t g) {
   if (rp_elements(r, group->root) == 0) return;
   if (!t.d.ok || t.d.copy_a || t.d.copy_b) {
     as_reduction(r, g);
+    return;
+  }
+  if (dot_wants_blas(r, group->dot) && group->member.n == 1) {
+    nest_blas(r, g, &t.d);
     return;
   }
   Kern k = kern_new(r, g);

@@ -4,6 +4,8 @@
 #include "ir/build.h"
 #include "tests/support/graph_compare.h"
 #include "tests/support/program_run.h"
+#include "tests/support/random_graph.h"
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -114,8 +116,34 @@ static void machine_unfused(void **state) {
   check_all(2, k_target_host());
 }
 
+/* Products for OpenBLAS: too many elements for the evaluator, so some of them are computed here. */
+static void large(void **state) {
+  (void)state;
+  static const Shape big[] = {{0, 300, 1100, 1100, false, false, PLAIN}, {0, 257, 1100, 1100, true, true, BIAS_RELU}};
+  for (uint32_t i = 0; i < 2; i++) {
+    const Shape *s = &big[i];
+    Module *m = ir_module_new(NULL);
+    Graph *g = build(m, s, DT_F32);
+    Arena mem = {0};
+    Value in[4], out;
+    random_graph_inputs(m, g, 11, &mem, in);
+    assert_int_equal(program_execute(m, g, in, &out, false, 2, &mem), RUN_OK);
+    for (int64_t e = 0; e < s->m * s->n; e += 997) {
+      int64_t r = e / s->n, c = e % s->n;
+      double sum = 0;
+      for (int64_t k = 0; k < s->k; k++)
+        sum += (double)(float)in[0].f[s->ta ? k * s->m + r : r * s->k + k] *
+               (float)in[1].f[s->tb ? c * s->k + k : k * s->n + c];
+      if (s->epilogue == BIAS_RELU) sum = fmax(sum + (float)in[2].f[c], 0);
+      assert_true(fabs(out.f[e] - sum) < 1e-3);
+    }
+    arena_free(&mem);
+    ir_module_free(m);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(interpreted), cmocka_unit_test(machine),
-                                     cmocka_unit_test(machine_unfused)};
+                                     cmocka_unit_test(machine_unfused), cmocka_unit_test(large)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
