@@ -182,7 +182,8 @@ typedef struct Action {
   uint32_t n_values;
   uint32_t *value;    /* indices of OUT_VALUEs; for ACT_LOG at step level: metric numbers */
   const char **label; /* per value, may hold NULLs; history: metric names */
-  int64_t option[4];  /* image grid: h, w, columns, channels; keep: patience */
+  int64_t option[4];  /* image grid: h, w, columns, channels; keep: patience; plot: number of names of a history, then
+                         how many plots from this one on are panels of one picture (-1: a panel of an earlier one) */
   LocId loc;
 } Action;
 

@@ -281,19 +281,30 @@ static bool make_panel(ActionCall *c, PlotPanel *p, SeriesList *list, Scratch *s
   return histogram(c, p, list, s);
 }
 
+enum { MAX_PANELS = 32 };
+
 bool act_plot(ActionCall *c) {
-  PlotPanel panel = {0};
-  SeriesList list = {0};
+  int64_t n = c->action->option[1];
+  if (n < 0) return true; /* drawn with the first of its panels */
+  if (n == 0) n = 1;
+  if (n > MAX_PANELS) return misfit(c, "a plot has at most 32 panels");
+  PlotPanel panel[MAX_PANELS] = {0};
+  SeriesList list[MAX_PANELS] = {0};
   Scratch scratch = {0};
   const char *stem = rundir_file(c->s->dir, file_stem(c));
-  bool ok = make_panel(c, &panel, &list, &scratch);
-  panel.series = list.at;
-  panel.n_series = list.n;
-  panel.title = c->action->name;
-  Plot plot = {.n_panels = 1, .panel = &panel};
+  bool ok = true;
+  for (int64_t i = 0; i < n && ok; i++) {
+    ActionCall part = *c;
+    part.action = c->action + i;
+    ok = make_panel(&part, &panel[i], &list[i], &scratch);
+    panel[i].series = list[i].at;
+    panel[i].n_series = list[i].n;
+  }
+  panel[0].title = c->action->name;
+  Plot plot = {.n_panels = (uint32_t)n, .panel = panel};
   ok = ok && picture_plot(stem, &plot, c->s->sink);
   if (ok) note(c, arena_printf(&c->s->engine.mem, "%s.svg", stem), "");
-  vec_free(&list);
+  for (int64_t i = 0; i < n; i++) vec_free(&list[i]);
   scratch_free(&scratch);
   return ok;
 }

@@ -247,39 +247,60 @@ static bool picture_name(Elab *E, const Expr *e, const char **name) {
   return ok;
 }
 
+/* Names of logged values: the history of a run. */
+static bool history_labels(Elab *E, const Expr *e, Values *l) {
+  for (uint32_t k = 0; k < e->n; k++) {
+    const Expr *arg = e->arg[k].value;
+    const char *metric = arg->kind == EXPR_NAME ? arg->name.text : NULL;
+    if (!metric && !expr_string(E, arg, "a logged name", &metric)) return false;
+    metric = own_text(E, metric);
+    list_push(E, &l->label, metric);
+  }
+  return true;
+}
+
+static bool picture_values(Elab *E, const Expr *e, Action *a, Values *l) {
+  bool grid = strcmp(a->form, "grid") == 0;
+  for (uint32_t k = 0; k < (grid ? 1 : e->n) && k < e->n; k++) {
+    const Arg *arg = &e->arg[k];
+    Val v = expr_value(E, arg->value);
+    if (is_error(v)) return false;
+    v = to_tensor(E, v, DT_COUNT, arg->value->span);
+    if (is_error(v) || !add_value(E, l, v, arg->name.text, arg->value->span)) return false;
+    if (grid && !grid_options(E, e, v, a)) return false;
+  }
+  return true;
+}
+
+/* One panel. `panels`: of the whole plot on its first one, -1 on the others. */
+static void panel(Elab *E, const Expr *e, ActionKind kind, const char *name, int64_t panels, Span span) {
+  const char *form = picture_form(E, e, kind);
+  if (!form) return;
+  Action a = {.kind = (uint8_t)kind, .name = own_text(E, name), .form = form};
+  Values l = {0};
+  bool history = strcmp(form, "history") == 0;
+  if (!(history ? history_labels(E, e, &l) : picture_values(E, e, &a, &l))) return;
+  if (history) a.option[0] = l.label.n;
+  if (kind == ACT_PLOT) a.option[1] = panels;
+  elab_at(E, span);
+  push_action(E, a, &l);
+}
+
 static void picture(Elab *E, const Stmt *s) {
   ActionKind kind = s->kind == STMT_PLOT ? ACT_PLOT : s->kind == STMT_GIF ? ACT_GIF : ACT_IMAGE;
   const char *name;
   if (!picture_name(E, s->value, &name)) return;
   const Expr *e = s->value2;
-  if (e->kind == EXPR_LIST) {
-    elab_error(E, "E0900", e->span, "pictures of several panels are not there yet");
+  if (e->kind != EXPR_LIST) {
+    panel(E, e, kind, name, 0, s->span);
     return;
   }
-  const char *form = picture_form(E, e, kind);
-  if (!form) return;
-  Action a = {.kind = (uint8_t)kind, .name = own_text(E, name), .form = form};
-  Values l = {0};
-  bool history = strcmp(form, "history") == 0, grid = strcmp(form, "grid") == 0, ok = true;
-  for (uint32_t k = 0; k < e->n && ok; k++) {
-    const Arg *arg = &e->arg[k];
-    if (history) { /* names of logged values */
-      const char *metric = arg->value->kind == EXPR_NAME ? arg->value->name.text : NULL;
-      if (!metric) ok = expr_string(E, arg->value, "a logged name", &metric);
-      if (ok) metric = own_text(E, metric), list_push(E, &l.label, metric);
-      continue;
-    }
-    if (grid && k) break;
-    Val v = expr_value(E, arg->value);
-    if (is_error(v)) return;
-    v = to_tensor(E, v, DT_COUNT, arg->value->span);
-    ok = !is_error(v) && add_value(E, &l, v, arg->name.text, arg->value->span) && (!grid || grid_options(E, e, v, &a));
+  if (kind != ACT_PLOT) {
+    elab_error(E, "E0900", e->span, "images of several panels are not there yet");
+    elab_hint(E, "write one `image` for each");
+    return;
   }
-  elab_at(E, s->span);
-  if (!ok) return;
-  uint32_t n = l.label.n;
-  push_action(E, a, &l);
-  if (history) vec_last(&E->task->action).option[0] = n;
+  for (uint32_t k = 0; k < e->n; k++) panel(E, e->item[k], kind, name, k ? -1 : (int64_t)e->n, s->span);
 }
 
 /* ---------------------------------------------------------------- the rest */

@@ -52,7 +52,8 @@ void graph_output(Elab *E, GraphBuild *g, OutKind kind, uint32_t index, NodeId n
 static int by_kind(const void *a, const void *b) {
   const GraphOut *x = a, *y = b;
   if (x->kind != y->kind) return x->kind < y->kind ? -1 : 1;
-  return x->index < y->index ? -1 : x->index > y->index;
+  if (x->index != y->index) return x->index < y->index ? -1 : 1;
+  return x->node < y->node ? -1 : x->node > y->node;
 }
 
 Graph graph_close(Elab *E, GraphBuild *g) {

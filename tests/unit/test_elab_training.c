@@ -206,6 +206,18 @@ static void test_tasks_inside_a_task(void **state) {
   assert_true(result("task t(n = 3) { report r = n }") == 3);
 }
 
+static void test_panels(void **state) {
+  (void)state;
+  Model *m = model_new("param w = 1\ntrain { steps 2; minimize w^2 using sgd(0.1); log w\n"
+                       " at end { plot \"p\" = [history(w), histogram([1., 2.])] } }");
+  model_run(m);
+  const Event *e = &m->e.module->task.at[1].event[0];
+  assert_int_equal(e->n_actions, 2);
+  assert_int_equal(e->action[0].option[1], 2);
+  assert_int_equal(e->action[1].option[1], -1);
+  model_free(m);
+}
+
 static void test_draws_do_not_move(void **state) {
   (void)state;
   const char *plain = "param w = 1\ntrain { steps 2; z = normal([3]); minimize sum(w * z) using sgd(0.1) }\n"
@@ -231,6 +243,7 @@ int main(void) {
       cmocka_unit_test(test_settings),
       cmocka_unit_test(test_draws_do_not_move),
       cmocka_unit_test(test_next_rows),
+      cmocka_unit_test(test_panels),
       cmocka_unit_test(test_tasks_inside_a_task),
       cmocka_unit_test(test_split_of_generated_data),
       cmocka_unit_test(test_initialiser_of_the_first_batch),
