@@ -94,7 +94,9 @@ static bool run_event(Training *t, uint32_t i) {
     if (status != RUN_OK) return session_bad_run(s, t->id, g->graph, &c, status), false;
     if (writes_cells(g->graph)) guard_forget(t);
   }
-  RunMoment at = {t->task->name, t->context.epoch, training_done(t)};
+  /* without data an epoch is only the interval of reports: what is noted there belongs to a step */
+  bool counted = t->order || t->task->event[i].when == WHEN_EPOCHS || t->task->event[i].when == WHEN_AT_EPOCHS;
+  RunMoment at = {t->task->name, counted ? t->context.epoch : -1, training_done(t)};
   return session_actions(s, at, &t->task->event[i], g, &t->stop);
 }
 

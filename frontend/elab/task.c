@@ -246,8 +246,7 @@ static bool plan_steps(Elab *E, const Stmt *s, Body *b, const Directives *d, Tas
   }
   if (!b->on) {
     if (d->batch) return elab_error(E, "E0515", d->batch_at, "`batch` needs data: `train on d {..}`"), false;
-    if (t->epochs && !t->steps) t->steps = t->epochs, t->epochs = 0;
-    b->steps_per_epoch = 1;
+    b->steps_per_epoch = !t->epochs && t->steps > 10 ? t->steps / 10 : 1; /* as the run reports: ten times */
     return true;
   }
   if (!rows) return elab_error(E, "E0612", s->task->on->span, "this split has no rows"), false;

@@ -114,12 +114,13 @@ static void run_train(Run *r) {
   const Module *mod = r->m->e.module;
   int64_t rows = t->source == IR_NONE ? 1 : mod->rows.at[t->source].rows, batch = t->source == IR_NONE ? 1 : t->batch;
   int64_t per_epoch = rows / batch + (rows % batch && !t->drop_last);
+  if (t->source == IR_NONE && t->steps > 10) per_epoch = t->steps / 10;
   int64_t steps = t->steps ? t->steps : t->epochs * per_epoch;
   for (r->step = 1; r->step <= steps; r->step++) {
     int64_t at = (r->step - 1) % per_epoch;
     r->epoch = (r->step - 1) / per_epoch + 1;
     r->position = at * batch;
-    run_graph(r, at * batch + batch > rows ? &t->tail : &t->step);
+    run_graph(r, t->source != IR_NONE && at * batch + batch > rows ? &t->tail : &t->step);
     run_events(r, at + 1 == per_epoch, r->step == steps);
   }
 }
