@@ -79,7 +79,9 @@ static void word(Lexer *x) {
   while (is_word(look(x, 0))) x->at++;
   TokenKind kind = TOK_NAME;
   for (TokenKind k = TOK_AND; k <= TOK_NONE; k++)
-    if (strlen(token_text[k]) == x->at - begin && !memcmp(token_text[k], x->text + begin, x->at - begin)) kind = k;
+    if (*token_text[k] == x->text[begin] && strlen(token_text[k]) == x->at - begin &&
+        !memcmp(token_text[k], x->text + begin, x->at - begin))
+      kind = k;
   push(x, kind, begin);
 }
 
@@ -235,7 +237,8 @@ static bool foreign_mark(Lexer *x) {
 static bool double_mark(Lexer *x) {
   static const char *const marks[] = {"**", "===", "->", "=>", ":=", "++", "+=", "-=", "*=", "/=", "/*"};
   for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
-    if (strlen(marks[i]) <= x->end - x->at && !memcmp(x->text + x->at, marks[i], strlen(marks[i])))
+    if (*marks[i] == x->text[x->at] && strlen(marks[i]) <= x->end - x->at &&
+        !memcmp(x->text + x->at, marks[i], strlen(marks[i])))
       return foreign_mark(x);
   return false;
 }
@@ -244,6 +247,7 @@ static void mark(Lexer *x) {
   if (double_mark(x)) return;
   uint32_t begin = x->at;
   for (TokenKind k = TOK_DOTDOT; k < TOK_COUNT; k++) {
+    if (*token_text[k] != x->text[begin]) continue;
     uint32_t n = (uint32_t)strlen(token_text[k]);
     if (n > x->end - x->at || memcmp(x->text + x->at, token_text[k], n) != 0) continue;
     x->at += n;

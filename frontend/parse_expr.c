@@ -431,55 +431,50 @@ static Expr *unary(Parser *p) {
   return power(p);
 }
 
-typedef struct Binding {
-  TokenKind token;
-  BinaryOp op;
-  int level;
-} Binding;
+enum { LEVEL_NONE, LEVEL_OR, LEVEL_AND, LEVEL_NOT, LEVEL_COMPARE, LEVEL_SUM, LEVEL_PRODUCT };
 
-enum { LEVEL_OR, LEVEL_AND, LEVEL_NOT, LEVEL_COMPARE, LEVEL_SUM, LEVEL_PRODUCT, LEVEL_UNARY };
-
-static const Binding binding[] = {
-    {TOK_OR, BIN_OR, LEVEL_OR},
-    {TOK_AND, BIN_AND, LEVEL_AND},
-    {TOK_EQ, BIN_EQ, LEVEL_COMPARE},
-    {TOK_NE, BIN_NE, LEVEL_COMPARE},
-    {TOK_LT, BIN_LT, LEVEL_COMPARE},
-    {TOK_LE, BIN_LE, LEVEL_COMPARE},
-    {TOK_GT, BIN_GT, LEVEL_COMPARE},
-    {TOK_GE, BIN_GE, LEVEL_COMPARE},
-    {TOK_PLUS, BIN_ADD, LEVEL_SUM},
-    {TOK_MINUS, BIN_SUB, LEVEL_SUM},
-    {TOK_STAR, BIN_MUL, LEVEL_PRODUCT},
-    {TOK_SLASH, BIN_DIV, LEVEL_PRODUCT},
-    {TOK_SLASHSLASH, BIN_FLOORDIV, LEVEL_PRODUCT},
-    {TOK_PERCENT, BIN_MOD, LEVEL_PRODUCT},
-    {TOK_AT, BIN_MATMUL, LEVEL_PRODUCT},
+/* How binary operators bind; level 0 for tokens that are none. */
+static const struct {
+  uint8_t level;
+  uint8_t op;
+} binding[TOK_COUNT] = {
+    [TOK_OR] = {LEVEL_OR, BIN_OR},
+    [TOK_AND] = {LEVEL_AND, BIN_AND},
+    [TOK_EQ] = {LEVEL_COMPARE, BIN_EQ},
+    [TOK_NE] = {LEVEL_COMPARE, BIN_NE},
+    [TOK_LT] = {LEVEL_COMPARE, BIN_LT},
+    [TOK_LE] = {LEVEL_COMPARE, BIN_LE},
+    [TOK_GT] = {LEVEL_COMPARE, BIN_GT},
+    [TOK_GE] = {LEVEL_COMPARE, BIN_GE},
+    [TOK_PLUS] = {LEVEL_SUM, BIN_ADD},
+    [TOK_MINUS] = {LEVEL_SUM, BIN_SUB},
+    [TOK_STAR] = {LEVEL_PRODUCT, BIN_MUL},
+    [TOK_SLASH] = {LEVEL_PRODUCT, BIN_DIV},
+    [TOK_SLASHSLASH] = {LEVEL_PRODUCT, BIN_FLOORDIV},
+    [TOK_PERCENT] = {LEVEL_PRODUCT, BIN_MOD},
+    [TOK_AT] = {LEVEL_PRODUCT, BIN_MATMUL},
 };
 
-static const Binding *find_binding(TokenKind k) {
-  for (size_t i = 0; i < sizeof binding / sizeof *binding; i++)
-    if (binding[i].token == k) return &binding[i];
-  return NULL;
-}
-
-static Expr *binary(Parser *p, int level);
+static Expr *binary(Parser *p, uint32_t level);
 static Expr *not_operand(Parser *p) { return binary(p, LEVEL_NOT); }
 
+static bool is_comparison(const Expr *e) {
+  return e->kind == EXPR_BINARY && e->bin >= BIN_EQ && e->bin <= BIN_GE && !e->parens;
+}
+
 /* Operators of at least this level, left-associative. */
-static Expr *binary(Parser *p, int level) {
-  if (level == LEVEL_UNARY) return unary(p);
-  Expr *e = level <= LEVEL_NOT && peek(p) == TOK_NOT ? unary_node(p, UN_NOT, not_operand) : binary(p, level + 1);
-  const Binding *b;
-  for (uint32_t n = 0; (b = find_binding(peek(p))) && b->level >= level; n++) {
+static Expr *binary(Parser *p, uint32_t level) {
+  Expr *e = level <= LEVEL_NOT && peek(p) == TOK_NOT ? unary_node(p, UN_NOT, not_operand) : unary(p);
+  for (uint32_t n = 0;; n++) {
+    TokenKind k = peek(p);
+    if (binding[k].level < level || !binding[k].level) return e;
     check_chain(p, n);
-    if (b->level == LEVEL_COMPARE && e->kind == EXPR_BINARY && e->bin >= BIN_EQ && e->bin <= BIN_GE && !e->parens &&
+    if (binding[k].level == LEVEL_COMPARE && is_comparison(e) &&
         parse_fail(p, "E0108", token_span(p, here(p)), "comparisons do not chain"))
       diag_hint(p->sink, "write `a < b and b < c`");
     Token t = take(p);
-    e = binary_node(p, b->op, e, t, binary(p, b->level + 1));
+    e = binary_node(p, (BinaryOp)binding[k].op, e, t, binary(p, binding[k].level + 1u));
   }
-  return e;
 }
 
 /* range := binary ['..' binary] */

@@ -45,8 +45,9 @@ Token expect(Parser *p, TokenKind kind, const char *where) {
 }
 
 bool token_is(const Parser *p, const Token *t, const char *word) {
+  if (t->kind != TOK_NAME || p->text[t->begin] != *word) return false;
   size_t n = strlen(word);
-  return t->kind == TOK_NAME && t->end - t->begin == n && !memcmp(p->text + t->begin, word, n);
+  return t->end - t->begin == n && !memcmp(p->text + t->begin, word, n);
 }
 
 bool peek_word(const Parser *p, const char *word) { return peek(p) == TOK_NAME && token_is(p, here(p), word); }
