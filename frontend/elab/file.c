@@ -100,7 +100,11 @@ static void check_settings(Elab *E) {
     diag_status(E->sink, EXIT_USAGE);
     StrBuf b = {0};
     for (uint32_t j = 0; j < E->settable.n; j++) sb_printf(&b, "%s%s", j ? ", " : "", E->settable.at[j]);
-    diag_hint(E->sink, "can be set: %s", b.s ? b.s : "nothing");
+    const char *near = diag_nearest(E->o->set[k].name, E->settable.at, E->settable.n);
+    if (near)
+      diag_hint(E->sink, "did you mean `%s`? Can be set: %s", near, b.s);
+    else
+      diag_hint(E->sink, "can be set: %s", b.s ? b.s : "nothing");
     sb_free(&b);
   }
 }
