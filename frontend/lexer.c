@@ -288,6 +288,7 @@ void lex(const SourceMap *sources, uint32_t source, uint32_t begin, uint32_t end
              .out = out,
              .sink = sink};
   uint32_t errors = sink->n_errors;
+  if (begin == 0 && end >= 3 && !memcmp(x.text, "\xEF\xBB\xBF", 3)) x.at = x.line_begin = 3; /* byte order mark */
   while (x.at < x.end && sink->n_errors - errors < MAX_SYNTAX_ERRORS) token(&x);
   x.line_start = true;
   push(&x, TOK_END, x.at);

@@ -102,6 +102,7 @@ static void lays_out(void **state) {
   becomes("\n\n\nlet a = 1\n\n\n\nlet b = 2\n\n", "let a = 1\n\nlet b = 2\n");
   becomes("fn f( x ,y:[n,..]= 2 ){return x[ 1 :2,.. ]}", "fn f(x, y: [n, ..] = 2) { return x[1:2, ..] }\n");
   becomes("fn f(x) {\nreturn x }", "fn f(x) {\n  return x\n}\n");
+  becomes("\xEF\xBB\xBFlet a = 1\r\n\tlet b = 2\r\n", "let a = 1\nlet b = 2\n");
   becomes("fn f(x) = x[i : i + n, a:b]", "fn f(x) = x[i : i + n, a:b]\n");
 }
 
