@@ -4,213 +4,13 @@
  * tells. The vector loop's own iv is kept as its first lane (`base`), from which contiguous addresses follow, and is
  * made a vector only where it is used as a value.
  */
-#include "codegen/llvm/emit.h"
+#include "codegen/llvm/kernel.h"
 #include "runtime/context.h"
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define UNBOUNDED UINT64_MAX
-
-typedef struct KernelEmit {
-  Emit *e;
-  LLVMBuilderRef b;
-  const KKernel *k;
-  Val context, task;
-  Val *value;      /* by instruction; an accumulator's present value */
-  uint64_t *bound; /* by instruction: largest value of an i64 known to be >= 0, else UNBOUNDED */
-  Place *buf;
-  Val spare; /* 64 bytes nobody reads, where masked scalar accesses go */
-  /* innermost vector loop */
-  uint32_t lanes; /* 0 outside */
-  KVal iv;
-  Val base, mask; /* first lane of the iv; lanes that are on, NULL = all */
-} KernelEmit;
-
-static Val i64(KernelEmit *g, int64_t v) { return emit_i64(g->e, v); }
-static bool is_vector(Val v) { return emit_lanes(v) > 1; }
-
-/* ---------------------------------------------------------------- values */
-
-/* The value as an operand; the iv of the vector loop becomes a vector here. */
-static Val operand(KernelEmit *g, KVal n) {
-  if (g->lanes && n == g->iv && !g->value[n])
-    g->value[n] = LLVMBuildAdd(g->b, emit_splat(g->e, g->base, g->lanes), emit_lane_numbers(g->e->i64, g->lanes), "");
-  return g->value[n];
-}
-
-static Val widen(KernelEmit *g, Val v) { return is_vector(v) ? v : emit_splat(g->e, v, g->lanes); }
-
-/* Operands of one instruction, made vectors if any is one. */
-static uint32_t operands(KernelEmit *g, const KInst *i, Val out[3]) {
-  uint32_t n = 0;
-  bool vary = false;
-  for (; n < 3 && i->a[n] != K_NONE; n++) {
-    out[n] = operand(g, i->a[n]);
-    vary |= is_vector(out[n]);
-  }
-  for (uint32_t j = 0; vary && j < n; j++) out[j] = widen(g, out[j]);
-  return n;
-}
-
-static Val literal(KernelEmit *g, DType t, uint64_t bits) {
-  LLVMTypeRef type = emit_type(g->e, t);
-  if (t == DT_F32) return LLVMConstBitCast(LLVMConstInt(g->e->i32, bits & UINT32_MAX, false), type);
-  if (t == DT_F64) return LLVMConstBitCast(LLVMConstInt(g->e->i64, bits, false), type);
-  return LLVMConstInt(type, t == DT_BOOL ? bits & 1 : bits, false);
-}
-
-/* Lanes that take part in an access guarded by `guard` (K_NONE = always): NULL = all of them. */
-static Val access_mask(KernelEmit *g, KVal guard) {
-  if (guard == K_NONE) return g->mask;
-  Val m = operand(g, guard);
-  if (!g->mask) return m;
-  return LLVMBuildAnd(g->b, widen(g, m), g->mask, "");
-}
-
-/* ---------------------------------------------------------------- addresses */
-
-typedef struct Address {
-  Val base;        /* of element (uniform part of the address) */
-  Val index;       /* per lane, in elements; NULL when the address is the iv times `stride` */
-  int64_t stride;  /* elements per lane */
-  LLVMTypeRef mem; /* of one element */
-  uint32_t bytes;
-} Address;
-
-static Val scaled(KernelEmit *g, Val v, int64_t by) {
-  if (by == 1) return v;
-  return LLVMBuildMul(g->b, v, emit_int(LLVMTypeOf(v), (uint64_t)by), "");
-}
-
-/* base + uniform elements + bytes, the constant last: one addressing mode. */
-static Val place_address(KernelEmit *g, const Place *p, LLVMTypeRef mem, Val uniform, int64_t bytes) {
-  Val at = uniform ? LLVMBuildGEP2(g->b, mem, p->base, &uniform, 1, "") : p->base;
-  return p->offset + bytes ? emit_byte_address(g->e, at, i64(g, p->offset + bytes)) : at;
-}
-
-static Address address(KernelEmit *g, uint32_t n) {
-  const KAddr *a = &g->k->addr.at[n];
-  const KBuf *buf = &g->k->buf.at[a->buf];
-  Address r = {.mem = emit_memory_type(g->e, buf->dtype), .bytes = dtype_size(buf->dtype)};
-  Val uniform = NULL, varying = NULL;
-  for (uint32_t i = 0; i < a->n; i++) {
-    const KTerm *t = &g->k->term.at[a->first + i];
-    const bool lane = g->lanes && t->value == g->iv;
-    Val v = scaled(g, lane ? g->base : g->value[t->value], t->coef);
-    if (lane) r.stride += t->coef;
-    Val *sum = is_vector(v) ? &varying : &uniform;
-    *sum = *sum ? LLVMBuildAdd(g->b, *sum, v, "") : v;
-  }
-  r.base = place_address(g, &g->buf[a->buf], r.mem, uniform, a->c0 * (int64_t)r.bytes);
-  if (varying && r.stride)
-    varying = LLVMBuildAdd(g->b, varying, scaled(g, emit_lane_numbers(g->e->i64, g->lanes), r.stride), "");
-  if (!varying && r.stride != 0 && r.stride != 1) varying = scaled(g, emit_lane_numbers(g->e->i64, g->lanes), r.stride);
-  r.index = varying;
-  if (varying && buf->elems <= INT32_MAX) r.index = LLVMBuildTrunc(g->b, varying, emit_like(varying, g->e->i32), "");
-  return r;
-}
-
-static Val lane_pointers(KernelEmit *g, const Address *a) {
-  Val index = a->index ? a->index : scaled(g, emit_lane_numbers(g->e->i32, g->lanes), a->stride);
-  return LLVMBuildGEP2(g->b, a->mem, a->base, &index, 1, "");
-}
-
-/* Room in the frame of the function, whatever loop the builder stands in. */
-static Val frame_slot(KernelEmit *g, LLVMTypeRef type, const char *name) {
-  LLVMBasicBlockRef here = emit_here(g->e);
-  Val first = LLVMGetFirstInstruction(LLVMGetEntryBasicBlock(g->e->function));
-  if (first) LLVMPositionBuilderBefore(g->b, first);
-  Val at = LLVMBuildAlloca(g->b, type, name);
-  LLVMSetAlignment(at, 64);
-  emit_at(g->e, here);
-  return at;
-}
-
-static Val spare_place(KernelEmit *g) {
-  if (!g->spare) g->spare = frame_slot(g, LLVMArrayType2(g->e->i8, 64), "spare");
-  return g->spare;
-}
-
-/* ---------------------------------------------------------------- memory */
-
-/* llvm.masked.* with one or two overloaded types. Newer LLVM has no operand for the alignment (the only i32). */
-static Val masked_call(KernelEmit *g, const char *name, LLVMTypeRef result, LLVMTypeRef first, LLVMTypeRef second,
-                       const Val *operands, unsigned n) {
-  LLVMTypeRef types[] = {first, second}, params[4];
-  Val f = LLVMGetIntrinsicDeclaration(g->e->module, LLVMLookupIntrinsicID(name, strlen(name)), types, 2), args[4];
-  const bool without = LLVMCountParams(f) < n;
-  unsigned used = 0;
-  for (unsigned i = 0; i < n; i++)
-    if (!without || LLVMTypeOf(operands[i]) != g->e->i32) args[used++] = operands[i];
-  for (unsigned i = 0; i < used; i++) params[i] = LLVMTypeOf(args[i]);
-  return LLVMBuildCall2(g->b, LLVMFunctionType(result, params, used, false), f, args, used, "");
-}
-
-static Val from_memory(KernelEmit *g, DType t, Val v) {
-  return t == DT_BOOL ? LLVMBuildICmp(g->b, LLVMIntNE, v, LLVMConstNull(LLVMTypeOf(v)), "") : v;
-}
-
-static Val to_memory(KernelEmit *g, DType t, Val v) {
-  return t == DT_BOOL ? LLVMBuildZExt(g->b, v, emit_like(v, g->e->i8), "") : v;
-}
-
-static Val aligned_load(KernelEmit *g, LLVMTypeRef type, Val at, uint32_t bytes) {
-  Val v = LLVMBuildLoad2(g->b, type, at, "");
-  LLVMSetAlignment(v, bytes);
-  return v;
-}
-
-/* One element, read only where `mask` holds for some lane. */
-static Val load_one(KernelEmit *g, const Address *a, Val mask, DType t, uint64_t fill) {
-  if (!mask) return from_memory(g, t, aligned_load(g, a->mem, a->base, a->bytes));
-  Val at = emit_select(g->e, emit_any(g->e, mask), a->base, spare_place(g));
-  Val v = from_memory(g, t, aligned_load(g, a->mem, at, a->bytes)), other = literal(g, t, fill);
-  if (!is_vector(mask)) return emit_select(g->e, mask, v, other);
-  return emit_select(g->e, mask, widen(g, v), widen(g, other));
-}
-
-static Val load_lanes(KernelEmit *g, const Address *a, Val mask, DType t, uint64_t fill) {
-  LLVMTypeRef type = emit_vector(a->mem, g->lanes);
-  if (!mask && !a->index) return from_memory(g, t, aligned_load(g, type, a->base, a->bytes));
-  Val on = mask ? widen(g, mask) : LLVMConstAllOnes(LLVMVectorType(g->e->i1, g->lanes));
-  Val other = widen(g, to_memory(g, t, literal(g, t, fill))), align = emit_i32(g->e, (int32_t)a->bytes), v;
-  if (a->index) {
-    Val at = lane_pointers(g, a), args[] = {at, align, on, other};
-    v = masked_call(g, "llvm.masked.gather", type, type, LLVMTypeOf(at), args, 4);
-  } else {
-    Val args[] = {a->base, align, on, other};
-    v = masked_call(g, "llvm.masked.load", type, type, g->e->ptr, args, 4);
-  }
-  return from_memory(g, t, v);
-}
-
-static Val emit_load(KernelEmit *g, const KInst *i) {
-  const Address a = address(g, i->aux);
-  if (!a.index && !a.stride)
-    return load_one(g, &a, i->a[0] == K_NONE ? NULL : access_mask(g, i->a[0]), i->dtype, i->bits);
-  return load_lanes(g, &a, access_mask(g, i->a[0]), i->dtype, i->bits);
-}
-
-static void emit_store(KernelEmit *g, const KInst *i) {
-  const Address a = address(g, i->aux);
-  Val mask = access_mask(g, i->a[1]),
-      v = to_memory(g, g->k->buf.at[g->k->addr.at[i->aux].buf].dtype, operand(g, i->a[0]));
-  if (!g->lanes) {
-    Val at = mask ? emit_select(g->e, mask, a.base, spare_place(g)) : a.base;
-    LLVMSetAlignment(LLVMBuildStore(g->b, v, at), a.bytes);
-    return;
-  }
-  v = widen(g, v);
-  if (!mask && !a.index) {
-    LLVMSetAlignment(LLVMBuildStore(g->b, v, a.base), a.bytes);
-    return;
-  }
-  Val on = mask ? widen(g, mask) : LLVMConstAllOnes(LLVMVectorType(g->e->i1, g->lanes));
-  Val at = a.index ? lane_pointers(g, &a) : a.base, args[] = {v, at, emit_i32(g->e, (int32_t)a.bytes), on};
-  masked_call(g, a.index ? "llvm.masked.scatter" : "llvm.masked.store", g->e->none, LLVMTypeOf(v), LLVMTypeOf(at), args,
-              4);
-}
 
 /* ---------------------------------------------------------------- integers that address */
 
@@ -242,7 +42,7 @@ static uint64_t bound_of(const KernelEmit *g, const KInst *i) {
  * multiplication high. */
 static Val emit_unsigned_divide(KernelEmit *g, const KInst *i) {
   Val a[3];
-  operands(g, i, a);
+  kg_operands(g, i, a);
   const bool narrow = is_vector(a[0]) && g->bound[i->a[0]] <= INT32_MAX && g->bound[i->a[1]] <= INT32_MAX;
   LLVMTypeRef wide = LLVMTypeOf(a[0]), t = emit_like(a[0], g->e->i32);
   for (int j = 0; narrow && j < 2; j++) a[j] = LLVMBuildTrunc(g->b, a[j], t, "");
@@ -292,7 +92,7 @@ static Val first_lane(KernelEmit *g, Val v, Val bits) {
 
 static Val emit_check(KernelEmit *g, const KInst *i) {
   const KCheck *c = &g->k->check.at[i->aux];
-  Val v = operand(g, i->a[0]), extent = emit_int(LLVMTypeOf(v), (uint64_t)c->extent);
+  Val v = kg_operand(g, i->a[0]), extent = emit_int(LLVMTypeOf(v), (uint64_t)c->extent);
   Val bad = LLVMBuildICmp(g->b, LLVMIntUGE, v, extent, ""), on = bad;
   if (is_vector(v) && g->mask) on = LLVMBuildAnd(g->b, bad, g->mask, "");
   Val first = first_lane(g, v, on);
@@ -308,22 +108,14 @@ static Val micro_function(KernelEmit *g, const KMicro *m) {
   return emit_declare(g->e, name, emit_micro_type(g->e));
 }
 
-/* min(n, cap), at least 0. */
-static Val capped(KernelEmit *g, int64_t n, KVal cap) {
-  if (cap == K_NONE) return i64(g, n > 0 ? n : 0);
-  Val v = g->value[cap];
-  Val low = emit_select(g->e, LLVMBuildICmp(g->b, LLVMIntSLT, v, i64(g, n), ""), v, i64(g, n));
-  return emit_select(g->e, LLVMBuildICmp(g->b, LLVMIntSGT, low, i64(g, 0), ""), low, i64(g, 0));
-}
-
 static void emit_micro(KernelEmit *g, const KMicro *m) {
-  Val args[] = {capped(g, m->depth, m->depth_cap),
-                address(g, m->a).base,
+  Val args[] = {kg_capped(g, m->depth, m->depth_cap),
+                kg_address(g, m->a).base,
                 i64(g, m->a_row),
                 i64(g, m->a_k),
-                address(g, m->b).base,
+                kg_address(g, m->b).base,
                 i64(g, m->b_k),
-                address(g, m->c).base,
+                kg_address(g, m->c).base,
                 i64(g, m->c_row)};
   LLVMBuildCall2(g->b, emit_micro_type(g->e), micro_function(g, m), args, 8, "");
 }
@@ -348,7 +140,7 @@ static void emit_call(KernelEmit *g, const KCall *c) {
     const KCallArg *a = &c->arg[j];
     args[j] = a->kind == KCA_INT     ? i64(g, a->i)
               : a->kind == KCA_VALUE ? g->value[a->v]
-              : a->kind == KCA_ADDR  ? address(g, a->v).base
+              : a->kind == KCA_ADDR  ? kg_address(g, a->v).base
                                      : LLVMConstNull(e->ptr);
     params[j] = LLVMTypeOf(args[j]);
   }
@@ -362,15 +154,15 @@ static void emit_call(KernelEmit *g, const KCall *c) {
 /* ---------------------------------------------------------------- accumulators */
 
 static Val emit_acc(KernelEmit *g, const KInst *i) {
-  Val v = operand(g, i->a[0]);
-  if (g->lanes) return widen(g, v);
+  Val v = kg_operand(g, i->a[0]);
+  if (g->lanes) return kg_widen(g, v);
   return emit_splat(g->e, v, i->aux > 1 ? i->aux : 1);
 }
 
 /* Lanes that are off keep the value of an accumulator that outlives the loop. */
 static void emit_set(KernelEmit *g, const KInst *i) {
   const KVal acc = i->a[0];
-  Val v = operand(g, i->a[1]), old = g->value[acc];
+  Val v = kg_operand(g, i->a[1]), old = g->value[acc];
   if (is_vector(old)) v = is_vector(v) ? v : emit_splat(g->e, v, emit_lanes(old));
   if (g->mask && acc < g->iv) v = emit_select(g->e, g->mask, v, old);
   g->value[acc] = v;
@@ -452,14 +244,6 @@ static void merge_skipped(KernelEmit *g, Carried *c, LLVMBasicBlockRef skipped, 
   }
 }
 
-/* The lanes of a partial iteration that lie below the trip count. */
-static Val tail_mask(KernelEmit *g, Val base, Val trips, uint32_t lanes) {
-  Val left = LLVMBuildSub(g->b, trips, base, ""), most = i64(g, lanes);
-  left = emit_select(g->e, LLVMBuildICmp(g->b, LLVMIntSLT, left, most, ""), left, most);
-  left = LLVMBuildTrunc(g->b, left, g->e->i32, "");
-  return LLVMBuildICmp(g->b, LLVMIntULT, emit_lane_numbers(g->e->i32, lanes), emit_splat(g->e, left, lanes), "");
-}
-
 /* One pass over the body with the iv (or, in vectors, its first lane) given. */
 static void emit_body(KernelEmit *g, uint32_t at, uint32_t end, Val iv, Val trips, bool masked) {
   const KLoop *l = &g->k->loop.at[g->k->inst.at[at].aux];
@@ -473,8 +257,8 @@ static void emit_body(KernelEmit *g, uint32_t at, uint32_t end, Val iv, Val trip
   g->iv = at;
   g->base = iv;
   g->value[at] = NULL;
-  g->mask = masked ? tail_mask(g, iv, trips, l->width) : NULL;
-  operand(g, at); /* here, where it dominates every use; nothing is computed if there is none */
+  g->mask = masked ? kg_tail_mask(g, iv, trips, l->width) : NULL;
+  kg_operand(g, at); /* here, where it dominates every use; nothing is computed if there is none */
   emit_range(g, at + 1, end);
   g->lanes = 0;
   g->iv = K_NONE;
@@ -535,125 +319,10 @@ static void emit_fixed_vectors(KernelEmit *g, uint32_t at, uint32_t end, int64_t
   if (rest) emit_body(g, at, end, i64(g, whole), trips, true);
 }
 
-/* ---------------------------------------------------------------- packing a transposed operand */
-
-/* for k to depth { for vector j { scratch[.. + C*k + j] = x[.. + k + S*j] } }: the vector loop alone would gather. */
-typedef struct Packing {
-  const KAddr *from, *to;
-  const KLoop *columns;
-  uint32_t k, j; /* the two ivs */
-  int64_t depth;
-  unsigned n; /* lanes of a machine vector = extent of a block */
-  DType dtype;
-} Packing;
-
-static int64_t coefficient(const KernelEmit *g, const KAddr *a, KVal v) {
-  int64_t sum = 0;
-  for (uint32_t i = 0; i < a->n; i++)
-    if (g->k->term.at[a->first + i].value == v) sum += g->k->term.at[a->first + i].coef;
-  return sum;
-}
-
-static bool is_packing(const KernelEmit *g, uint32_t at, uint32_t end, Packing *p) {
-  const KInst *inst = g->k->inst.at;
-  if (g->lanes || end != at + 5 || inst[at + 1].kind != K_FOR || inst[at + 2].kind != K_LOAD ||
-      inst[at + 3].kind != K_STORE || inst[at + 4].kind != K_END)
-    return false;
-  const KLoop *rows = &g->k->loop.at[inst[at].aux], *columns = &g->k->loop.at[inst[at + 1].aux];
-  const KAddr *from = &g->k->addr.at[inst[at + 2].aux], *to = &g->k->addr.at[inst[at + 3].aux];
-  const KBuf *source = &g->k->buf.at[from->buf], *target = &g->k->buf.at[to->buf];
-  const DType t = inst[at + 2].dtype;
-  const uint32_t n = t == DT_F32 || t == DT_F64 ? g->e->target->vector_bytes / dtype_size(t) : 0;
-  *p = (Packing){from, to, columns, at, at + 1, rows->extent, n, t};
-  return n && rows->kind == KL_SERIAL && rows->cap == K_NONE && rows->extent >= n && columns->kind == KL_VECTOR &&
-         columns->extent == columns->width && columns->width % n == 0 && inst[at + 2].a[0] == K_NONE &&
-         inst[at + 3].a[0] == at + 2 && inst[at + 3].a[1] == K_NONE && target->kind == KB_SCRATCH &&
-         target->dtype == t && source->dtype == t && coefficient(g, from, at) == 1 && coefficient(g, to, at + 1) == 1 &&
-         coefficient(g, from, at + 1) != 1;
-}
-
-/* Element 0 of an access at (k, j). */
-static Val packing_place(KernelEmit *g, const Packing *p, const KAddr *a, Val k, Val j) {
-  Val at = i64(g, 0);
-  for (uint32_t i = 0; i < a->n; i++) {
-    const KTerm *t = &g->k->term.at[a->first + i];
-    Val v = t->value == p->k ? k : t->value == p->j ? j : g->value[t->value];
-    at = LLVMBuildAdd(g->b, at, scaled(g, v, t->coef), "");
-  }
-  return place_address(g, &g->buf[a->buf], emit_memory_type(g->e, p->dtype), at, a->c0 * (int64_t)dtype_size(p->dtype));
-}
-
-/* One block: n rows of x from column k on, transposed, to n rows of the scratch. Rows past the last are read again, and
- * what they give is not stored. */
-static void emit_block_pack(KernelEmit *g, const Packing *p, Val k, Val j, Val trips) {
-  const uint32_t bytes = dtype_size(p->dtype);
-  LLVMTypeRef type = emit_vector(emit_type(g->e, p->dtype), p->n);
-  Val row[64], last = LLVMBuildSub(g->b, trips, i64(g, 1), "");
-  for (unsigned i = 0; i < p->n; i++) {
-    Val r = LLVMBuildAdd(g->b, j, i64(g, i), "");
-    if (p->columns->cap != K_NONE) r = emit_select(g->e, LLVMBuildICmp(g->b, LLVMIntSLT, r, last, ""), r, last);
-    row[i] = aligned_load(g, type, packing_place(g, p, p->from, k, r), bytes);
-  }
-  emit_transpose(g->e, row, p->n);
-  Val mask = p->columns->cap != K_NONE ? tail_mask(g, j, trips, p->n) : NULL;
-  for (unsigned i = 0; i < p->n; i++) {
-    Val at = packing_place(g, p, p->to, LLVMBuildAdd(g->b, k, i64(g, i), ""), j);
-    Val args[] = {row[i], at, emit_i32(g->e, (int32_t)bytes), mask};
-    if (mask)
-      masked_call(g, "llvm.masked.store", g->e->none, type, g->e->ptr, args, 4);
-    else
-      LLVMSetAlignment(LLVMBuildStore(g->b, row[i], at), bytes);
-  }
-}
-
-/* Opens a loop 0, step, .. below a limit that is above 0; emit_loop_end closes it. */
-typedef struct Counter {
-  Val iv, limit;
-  int64_t step;
-  LLVMBasicBlockRef before, body;
-} Counter;
-
-static Counter emit_loop_begin(KernelEmit *g, Val limit, int64_t step) {
-  Counter c = {.limit = limit, .step = step, .before = emit_here(g->e), .body = emit_block(g->e, "block")};
-  LLVMBuildBr(g->b, c.body);
-  emit_at(g->e, c.body);
-  c.iv = LLVMBuildPhi(g->b, g->e->i64, "");
-  return c;
-}
-
-static void emit_loop_end(KernelEmit *g, const Counter *c) {
-  LLVMBasicBlockRef latch = emit_here(g->e), after = emit_block(g->e, "packed");
-  Val next = LLVMBuildAdd(g->b, c->iv, i64(g, c->step), "");
-  LLVMAddIncoming(c->iv, (Val[]){i64(g, 0), next}, (LLVMBasicBlockRef[]){c->before, latch}, 2);
-  LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, next, c->limit, ""), c->body, after);
-  emit_at(g->e, after);
-}
-
-/* Blocks over the depth and the columns; the last block of the depth is moved back to end with it. */
-static void emit_packing(KernelEmit *g, const Packing *p) {
-  Val trips = capped(g, p->columns->extent, p->columns->cap), none = i64(g, 0);
-  LLVMBasicBlockRef some = emit_block(g->e, "pack"), after = emit_block(g->e, "no_pack");
-  LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSGT, trips, none, ""), some, after);
-  emit_at(g->e, some);
-  Counter columns = emit_loop_begin(g, trips, p->n), depth = emit_loop_begin(g, i64(g, p->depth), p->n);
-  Val end = i64(g, p->depth - p->n);
-  Val k = emit_select(g->e, LLVMBuildICmp(g->b, LLVMIntSLT, depth.iv, end, ""), depth.iv, end);
-  emit_block_pack(g, p, k, columns.iv, trips);
-  emit_loop_end(g, &depth);
-  emit_loop_end(g, &columns);
-  LLVMBuildBr(g->b, after);
-  emit_at(g->e, after);
-}
-
 static void emit_for(KernelEmit *g, uint32_t at, uint32_t end) {
   const KLoop *l = &g->k->loop.at[g->k->inst.at[at].aux];
   const int64_t step = l->kind == KL_VECTOR && l->width > 1 ? l->width : 1;
-  Packing packing;
-  if (l->extent <= 0) return;
-  if (is_packing(g, at, end, &packing)) {
-    emit_packing(g, &packing);
-    return;
-  }
+  if (l->extent <= 0 || kg_packing(g, at, end)) return;
   if (l->kind == KL_UNROLL && l->cap == K_NONE) {
     for (int64_t t = 0; t < l->extent; t++) emit_body(g, at, end, i64(g, t), NULL, false);
     return;
@@ -664,7 +333,7 @@ static void emit_for(KernelEmit *g, uint32_t at, uint32_t end) {
   else if (fixed && step > 1)
     emit_fixed_vectors(g, at, end, l->extent, step, masked);
   else
-    emit_counted(g, at, end, capped(g, l->extent, l->cap), !fixed, step, masked);
+    emit_counted(g, at, end, kg_capped(g, l->extent, l->cap), !fixed, step, masked);
 }
 
 /* ---------------------------------------------------------------- draws */
@@ -700,7 +369,7 @@ static Val emit_draw(KernelEmit *g, const KInst *i) {
   const KDraw *d = &g->k->draw.at[i->aux];
   const unsigned run = emit_random_run_length(i->dtype);
   Val a[3];
-  operands(g, i, a);
+  kg_operands(g, i, a);
   const Affine at = g->lanes ? affine_of(g, i->a[1]) : (Affine){0, 0};
   if (at.coef == 1 && at.align >= run && g->lanes % run == 0 && g->lanes >= 2 * run && !is_vector(g->value[i->a[0]])) {
     Val first = LLVMBuildExtractElement(g->b, a[1], emit_i32(g->e, 0), "");
@@ -713,7 +382,7 @@ static Val emit_draw(KernelEmit *g, const KInst *i) {
 
 static Val emit_elementwise(KernelEmit *g, const KInst *i) {
   Val a[3];
-  operands(g, i, a);
+  kg_operands(g, i, a);
   const KVal last = i->op == OP_select ? i->a[1] : i->a[0];
   return emit_op(g->e, (Op)i->op, g->k->inst.at[last].dtype, i->dtype, a);
 }
@@ -721,7 +390,7 @@ static Val emit_elementwise(KernelEmit *g, const KInst *i) {
 /* For reading, to stay in every level of cache. */
 static void emit_prefetch(KernelEmit *g, const KInst *i) {
   Emit *e = g->e;
-  Val args[] = {address(g, i->aux).base, emit_i32(e, 0), emit_i32(e, 3), emit_i32(e, 1)};
+  Val args[] = {kg_address(g, i->aux).base, emit_i32(e, 0), emit_i32(e, 3), emit_i32(e, 1)};
   LLVMTypeRef params[] = {e->ptr, e->i32, e->i32, e->i32};
   Val f = LLVMGetIntrinsicDeclaration(e->module, LLVMLookupIntrinsicID("llvm.prefetch", 13), &e->ptr, 1);
   LLVMBuildCall2(g->b, LLVMFunctionType(e->none, params, 4, false), f, args, 4, "");
@@ -730,13 +399,13 @@ static void emit_prefetch(KernelEmit *g, const KInst *i) {
 static Val emit_value(KernelEmit *g, const KInst *i) {
   Val a[3];
   switch (i->kind) {
-  case K_LIT: return literal(g, i->dtype, i->bits);
+  case K_LIT: return kg_literal(g, i->dtype, i->bits);
   case K_TASK: return g->task;
   case K_OP: return emit_elementwise(g, i);
-  case K_FMA: operands(g, i, a); return emit_fma(g->e, a[0], a[1], a[2]);
+  case K_FMA: kg_operands(g, i, a); return emit_fma(g->e, a[0], a[1], a[2]);
   case K_UDIV:
   case K_UREM: return emit_unsigned_divide(g, i);
-  case K_LOAD: return emit_load(g, i);
+  case K_LOAD: return kg_load(g, i);
   case K_RANDOM: return emit_draw(g, i);
   case K_CHECK: return emit_check(g, i);
   case K_ACC: return emit_acc(g, i);
@@ -759,7 +428,7 @@ static void emit_range(KernelEmit *g, uint32_t from, uint32_t to) {
     }
     case K_END: break;
     case K_SET: emit_set(g, i); break;
-    case K_STORE: emit_store(g, i); break;
+    case K_STORE: kg_store(g, i); break;
     case K_MICRO: emit_micro(g, &g->k->micro.at[i->aux]); break;
     case K_CALL: emit_call(g, &g->k->call.at[i->aux]); break;
     case K_PREFETCH: emit_prefetch(g, i); break;
@@ -771,7 +440,7 @@ static void emit_range(KernelEmit *g, uint32_t from, uint32_t to) {
 /* ---------------------------------------------------------------- kernels */
 
 static Val scratch(KernelEmit *g, const KBuf *f) {
-  return frame_slot(g, LLVMArrayType2(emit_memory_type(g->e, f->dtype), (uint64_t)f->elems), "scratch");
+  return kg_frame_slot(g, LLVMArrayType2(emit_memory_type(g->e, f->dtype), (uint64_t)f->elems), "scratch");
 }
 
 void emit_kernel_body(Emit *e, const KKernel *k, Val context, const Place *args, Val task) {
