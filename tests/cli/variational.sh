@@ -1,4 +1,4 @@
-# Variational autoencoders: the bound, its closed forms, the order of the bounds; autoencoders; principal components.
+# Variational autoencoders: the bound, its closed forms, the order of the bounds, the use of the digit.
 seppo=$1; . tests/support/cli.sh
 
 figure() { json "$work/$1/summary.json" ".metrics.$2.$3"; } # MODEL TASK NAME
@@ -6,43 +6,27 @@ model() { # model NAME OPTIONS..
   local name=$1; shift
   run 0 run "models/$name.sep" --seed 1 --progress none --out "$work/$name" "$@"
 }
-least=-190; real_mnist && least=-165
+least=-200; real_mnist && least=-175
 
-model vae --epochs 1 --set hidden=200 --set batch=256
+model vae --epochs 1 --set hidden=100 --set batch=256
 elbo=$(figure vae eval elbo)
 holds "$elbo > $least && $elbo < -60" "ELBO $elbo after an epoch"
 holds "$(figure vae closed_form kl_error) < 1e-3" "KL by components = KL by matrices"
 holds "$(figure vae eval kl) > 5" "the code says something"
 
 # One level of the hierarchy is the plain VAE; two levels learn too.
-model hvae --epochs 1 --set T=1 --set "hidden=[200]" --set "latent=[20]" --set batch=256
+model hvae --epochs 1 --set T=1 --set "hidden=[100]" --set "latent=[20]" --set batch=256
 one=$(figure hvae eval elbo)
 holds "$one - $elbo < 2 && $elbo - $one < 2" "hvae with T = 1 ($one) is vae ($elbo)"
-model hvae --epochs 1 --set "hidden=[200, 100]" --set "latent=[20, 10]" --set batch=256
+model hvae --epochs 1 --set "hidden=[100, 50]" --set "latent=[20, 10]" --set batch=256
 holds "$(figure hvae eval elbo) > $least" "hvae with T = 2"
 
 # More samples, tighter bound.
-model iwae --epochs 1 --set hidden=100 --set samples=2 --set test_samples=20 --set batch=256
+model iwae --epochs 1 --set hidden=64 --set samples=2 --set test_samples=20 --set batch=256
 low=$(figure iwae eval elbo) middle=$(figure iwae eval bound) high=$(figure iwae eval log_p)
 holds "$low + 0.5 < $middle && $middle + 0.5 < $high" "elbo < bound of 2 < bound of 20: $low $middle $high"
 
-model cvae --epochs 1 --set hidden=100 --set batch=256
+model cvae --epochs 1 --set hidden=64 --set batch=256
 holds "$(figure cvae eval elbo) > $(figure cvae eval elbo_of_wrong_digit) + 1" "the digit matters to the bound"
 
-model vae_2d --epochs 1 --set hidden=100 --set batch=256 --set side=4
-holds "$(figure vae_2d eval kl) > 2" "two latent numbers are used"
-
-model vae_gaussian --epochs 1 --set hidden=100 --set batch=256
-holds "$(figure vae_gaussian eval error) < 0.05 && $(figure vae_gaussian eval elbo) > 0" "Gaussian decoder"
-
-for name in autoencoder denoising_autoencoder sparse_autoencoder; do
-  model $name --epochs 1 --set batch=256
-done
-holds "$(figure autoencoder eval error) < 0.7 * $(figure autoencoder eval variance)" "autoencoder"
-holds "$(figure denoising_autoencoder eval error) < 0.7 * $(figure denoising_autoencoder eval error_damaged)" "denoising"
-holds "$(figure sparse_autoencoder eval error) < 0.06" "sparse autoencoder"
-
-model pca --set n=300 --set steps=600
-holds "$(figure pca result angle) < 1e-3" "the linear autoencoder spans the principal components"
-holds "$(figure pca result error_autoencoder) / $(figure pca result error_pca) < 1.0001" "and leaves their error"
 finish

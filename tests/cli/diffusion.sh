@@ -1,0 +1,23 @@
+# Diffusion: two forms of the bound agree, the learned density is that of the data.
+seppo=$1; . tests/support/cli.sh
+
+figure() { json "$work/$1/summary.json" ".metrics.$2.$3"; } # MODEL TASK NAME
+model() { # model NAME OPTIONS..
+  local name=$1; shift
+  run 0 run "models/$name.sep" --seed 1 --progress none --out "$work/$name" "$@"
+}
+
+# Two forms of the diffusion bound: equal means, the second of smaller variance; the learned density.
+model diffusion_2d --set steps=1500 --set T=40 --set points=20000
+difference=$(figure diffusion_2d estimators difference) error=$(figure diffusion_2d estimators error)
+holds "$difference < 4 * $error && $difference > -4 * $error" "the two forms of the bound agree"
+holds "$(figure diffusion_2d estimators std_three) > 2 * $(figure diffusion_2d estimators std_two)" "variances"
+holds "$(figure diffusion_2d density js) < 0.03" "samples of the mixture"
+model diffusion_2d --set steps=300 --set T=40 --set points=5000 --set schedule=learned
+holds "$(figure diffusion_2d estimators mean_two) > -40" "a learned schedule"
+
+model diffusion --epochs 1 --set T=50 --set schedule=cosine --set width=64 --set batch=512
+holds "$(figure diffusion eval loss) < 0.6" "noise is predicted"
+holds "$(figure diffusion eval prior) < 0" "prior matching"
+
+finish
