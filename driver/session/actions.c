@@ -205,7 +205,9 @@ static bool act_stop(ActionCall *c) {
   return true;
 }
 
-static bool act_keep(ActionCall *c) { return session_keep(c->s, c->action, action_value(c, 0, 0), c->stop); }
+static bool act_keep(ActionCall *c) {
+  return session_keep(c->s, c->action, action_value(c, 0, 0), c->at.step, c->stop);
+}
 
 static const ActionFn action_table[] = {
     [ACT_LOG] = act_log,     [ACT_REPORT] = act_report,         [ACT_REPORT_BY] = act_report_by,

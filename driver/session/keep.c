@@ -11,7 +11,7 @@ static bool one_keep(Session *s, const Action *a) {
   return false;
 }
 
-bool session_keep(Session *s, const Action *a, double value, bool *stop) {
+bool session_keep(Session *s, const Action *a, double value, int64_t step, bool *stop) {
   Best *b = &s->best;
   if (!one_keep(s, a)) return false;
   if (!b->cells) b->cells = malloc(s->engine.cell_bytes);
@@ -24,6 +24,7 @@ bool session_keep(Session *s, const Action *a, double value, bool *stop) {
     return true;
   }
   b->value = value;
+  b->step = step;
   b->misses = 0;
   memcpy(b->cells, s->engine.cells, s->engine.cell_bytes);
   return true;

@@ -47,6 +47,7 @@ static void put_best(const Session *s, Draft *d) {
     vec_push(&d->tensor, t);
   }
   put_meta(d, "best", arena_printf(&d->mem, "%a", b->value));
+  put_number(d, "best_step", b->step);
   put_number(d, "best_misses", b->misses);
 }
 
@@ -113,8 +114,10 @@ bool session_save_best(Session *s) {
   Draft d = {0};
   for (CellId i = 0; i < s->m->cell.n; i++)
     if (is_model(&s->m->cell.at[i])) vec_push(&d.tensor, cell_tensor(s, i, s->best.cells));
-  put_number(&d, "step", s->steps + s->place.step);
-  put_meta(&d, "best", arena_printf(&d.mem, "%.17g", s->best.value));
+  char value[32];
+  number_print(s->best.value, value);
+  put_number(&d, "step", s->steps + s->best.step);
+  put_meta(&d, "best", value);
   return write_draft(s, &d, rundir_file(s->dir, "best.safetensors"));
 }
 
@@ -213,6 +216,7 @@ static bool take_best(Session *s, const Checkpoint *c) {
     for (uint32_t k = 0; k < t->event[i].n_actions; k++)
       if (t->event[i].action[k].kind == ACT_KEEP) b->action = &t->event[i].action[k];
   b->value = strtod(value, NULL);
+  b->step = meta_number(c, "best_step");
   b->misses = meta_number(c, "best_misses");
   b->cells = calloc(1, s->engine.cell_bytes);
   return b->cells && take_cells(s, c, BEST_PREFIX, MODEL_CELLS, MODEL_CELLS, b->cells);

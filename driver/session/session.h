@@ -19,6 +19,7 @@ typedef struct Place {
 typedef struct Best {
   const Action *action; /* NULL: nothing kept yet */
   double value;
+  int64_t step;   /* of the training, that it was found after */
   int64_t misses; /* times without improvement since */
   uint8_t *cells; /* copy of the cell arena, of which parameters and states count */
 } Best;
@@ -98,7 +99,7 @@ bool session_resume(Session *s);
 /* ---------------------------------------------------------------- keep best */
 
 /* One evaluation of `keep best value, patience = ..`. Sets *stop when patience is at its end. */
-bool session_keep(Session *s, const Action *a, double value, bool *stop);
+bool session_keep(Session *s, const Action *a, double value, int64_t step, bool *stop);
 /* The kept parameters and states become the run's, and best.safetensors; nothing when nothing was kept. */
 bool session_keep_end(Session *s);
 
