@@ -58,7 +58,7 @@ bool pass_same_region(const Module *m, RegionId one, RegionId other) {
       if (a->operand.at[p->in + k] != b->operand.at[q->in + k]) return false;
     }
   }
-  return memcmp(a->result.at, b->result.at, sizeof *a->result.at * a->result.n) == 0;
+  return !a->result.n || memcmp(a->result.at, b->result.at, sizeof *a->result.at * a->result.n) == 0;
 }
 
 void pass_replace_region(Module *m, RegionId region, RegionId built) {
