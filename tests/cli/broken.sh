@@ -30,7 +30,7 @@ model "$(times 'let a = ?\\n' 2000)";               check "is not part"
 [ "$(wc -l <err)" -lt 1000 ] || fail "2000 errors are all shown"
 { for i in $(seq 200); do echo "param w$i = 1"; done
   printf 'train { steps 1\n minimize w1^2 using sgd(0.1) }\n'; } >m.sep; expect 0 "and 149 more warnings" check m.sep
-cp "$seppo" m.sep;                                  check "not a text file"
+head -c 100000 "$seppo" >m.sep;                                  check "not a text file"
 expect 3 "larger than 16 MiB" check /dev/zero
 model 'use "/dev/zero" as z\n';                     expect 3 "larger than 16 MiB" check m.sep
 model 'use "." as z\n';                             expect 3 "Is a directory" check m.sep
