@@ -28,8 +28,8 @@
  * Accumulators: K_ACC declares a mutable scalar; K_SET inside loops makes it a phi of those loops. With width W > 1 it
  * has W lanes, is set inside vector loops of the same width only, and is read after them by K_LANES, which combines
  * the lanes in the fixed tree x[0..W/2) op x[W/2..W), and so on down to one. The initial value of such an accumulator
- * is the neutral element of the combination, in every lane. (Run serially, iteration iv belongs to lane iv % W.) A K_ACC
- * declared inside a vector loop is an ordinary value of that loop: one per lane.
+ * is the neutral element of the combination, in every lane. (Run serially, iteration iv belongs to lane iv % W.) A
+ * K_ACC declared inside a vector loop is an ordinary value of that loop: one per lane.
  */
 #ifndef SEPPO_CODEGEN_KIR_H
 #define SEPPO_CODEGEN_KIR_H

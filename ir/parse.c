@@ -160,8 +160,8 @@ static bool parse_task(Parser *p) {
   uint32_t kind = 0;
   TaskParts parts = {0};
   bool ok = parse_choice(p, task_word, TASK_WORDS, "a kind of task (init, let, train, eval, plain)", &kind) &&
-            ir_read_name(p, &t.name) && (!parse_take_word(p, "on") || parse_ref(p, &p->rows, "row source", &t.source)) &&
-            parse_mark(p, '{');
+            ir_read_name(p, &t.name) &&
+            (!parse_take_word(p, "on") || parse_ref(p, &p->rows, "row source", &t.source)) && parse_mark(p, '{');
   while (ok && !parse_take_mark(p, '}')) ok = parse_task_line(p, &t, &parts);
   t.kind = (uint8_t)kind;
   t.n_metrics = parts.metric.n;

@@ -1,5 +1,6 @@
 /* Broken text never crashes the parser, and what it takes as faultless the formatter keeps: every prefix of every
- * sample of constructs, and that with one byte changed (of the models a part of these), run under the sanitizers of the build. */
+ * sample of constructs, and that with one byte changed (of the models a part of these), run under the sanitizers of the
+ * build. */
 #include "frontend/ast_print.h"
 #include "frontend/format.h"
 #include "frontend/parser.h"
