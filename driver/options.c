@@ -39,7 +39,6 @@ static const OptionInfo option_table[] = {
     TEXT(passes, "passes", "A,B,...", "passes to run, in order; empty: none"),
     TEXT(print_after, "print-after", "PASS|all", "print the graph after a pass, on stderr"),
     FLAG(verify_each, "verify-each", "verify the graph after each pass"),
-    FLAG(no_passes, "no-passes", "compile the graph as differentiated, one kernel a node"),
     FLAG(check, "check", "say whether the file is formatted; write nothing"),
     FLAG(diff, "diff", "show what formatting would change; write nothing"),
     TEXT(output, "output", "PATH", "where to write"),

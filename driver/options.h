@@ -18,7 +18,7 @@ typedef struct Options {
   bool quiet;
   /* ir, opt, build, cache, data, fmt, gradcheck, profile */
   const char *stage, *task, *format, *passes, *print_after, *output;
-  bool reference, verify_each, no_passes, check, diff;
+  bool reference, verify_each, check, diff;
   /* every command */
   const char *error_format;
   bool help, no_cache;
