@@ -127,20 +127,8 @@ DataStore *idx_store(DataCall *c, const char *path, DataShape *shape) {
  * scale to [0, 1]; rank 1 are labels. */
 bool idx_open(DataCall *c, const DataOptions *o) {
   static const double unit[2] = {0, 1};
-  DataSplit *split = source_add_split(c, NULL, 0);
-  for (uint32_t i = 0; i < o->n; i++) {
-    const DataOption *p = &o->at[i];
-    if (p->kind != DATA_STRING || (p->name && strcmp(p->name, "scale") == 0)) continue;
-    const char *path = file_find(c, p->string);
-    DataShape shape;
-    DataStore *store = path ? idx_store(c, path, &shape) : NULL;
-    if (!store) return false;
-    split_add_field(c, split, p->name ? p->name : "x", &shape, store);
-    split->rows = split->field[0].dim[0];
-    c->d->origin = path;
-  }
-  if (split->n_fields == 0) return data_misuse(c, c->at, "idx() needs a file");
-  if (!split_check_rows(c, split)) return false;
+  const DataSplit *split = source_of_files(c, o, "idx", idx_store);
+  if (!split) return false;
   const DataField *x = data_field_find(split, "x");
   bool picture = x && x->rank >= 2 && x->dtype == DT_U8;
   return source_shape(c, o, "x") && source_scale(c, o, "x", picture ? unit : NULL);

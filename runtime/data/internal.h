@@ -148,6 +148,10 @@ DataSplit *source_add_split(DataCall *c, const char *name, int64_t rows);
 /* Values are the stored numbers (mul 1, add 0, div 1). */
 DataField *split_add_field(DataCall *c, DataSplit *s, const char *name, const DataShape *shape, DataStore *store);
 void source_add_fact(DataCall *c, const char *name, int64_t value);
+/* KIND("file") or KIND(a = "file", b = "file"): one split with a field a file, `x` when it has no name. NULL after a
+ * diagnostic. */
+typedef DataStore *(*StoreFn)(DataCall *c, const char *path, DataShape *shape);
+DataSplit *source_of_files(DataCall *c, const DataOptions *o, const char *kind, StoreFn store);
 /* Checks that all fields of the split have its number of rows. */
 bool split_check_rows(DataCall *c, const DataSplit *s);
 

@@ -230,18 +230,5 @@ static DataStore *npy_store(DataCall *c, const char *path, DataShape *shape) {
 
 /* npy("file") has the field x; npy(x = "file", y = "file") one a name. */
 bool npy_open(DataCall *c, const DataOptions *o) {
-  DataSplit *split = source_add_split(c, NULL, 0);
-  for (uint32_t i = 0; i < o->n; i++) {
-    const DataOption *p = &o->at[i];
-    if (p->kind != DATA_STRING || (p->name && strcmp(p->name, "scale") == 0)) continue;
-    const char *path = file_find(c, p->string);
-    DataShape shape;
-    DataStore *store = path ? npy_store(c, path, &shape) : NULL;
-    if (!store) return false;
-    split_add_field(c, split, p->name ? p->name : "x", &shape, store);
-    split->rows = split->field[0].dim[0];
-    c->d->origin = path;
-  }
-  if (split->n_fields == 0) return data_misuse(c, c->at, "npy() needs a file");
-  return split_check_rows(c, split) && source_shape(c, o, "x") && source_scale(c, o, "x", NULL);
+  return source_of_files(c, o, "npy", npy_store) && source_shape(c, o, "x") && source_scale(c, o, "x", NULL);
 }

@@ -236,3 +236,20 @@ DataSource *data_memory(const char *kind, const DataTensor *tensor, uint32_t n, 
   data_close(d);
   return NULL;
 }
+
+DataSplit *source_of_files(DataCall *c, const DataOptions *o, const char *kind, StoreFn open_store) {
+  DataSplit *split = source_add_split(c, NULL, 0);
+  for (uint32_t i = 0; i < o->n; i++) {
+    const DataOption *p = &o->at[i];
+    if (p->kind != DATA_STRING || (p->name && strcmp(p->name, "scale") == 0)) continue;
+    const char *path = file_find(c, p->string);
+    DataShape shape;
+    DataStore *store = path ? open_store(c, path, &shape) : NULL;
+    if (!store) return NULL;
+    split_add_field(c, split, p->name ? p->name : "x", &shape, store);
+    split->rows = split->field[0].dim[0];
+    c->d->origin = path;
+  }
+  if (split->n_fields == 0) return data_misuse(c, c->at, "%s() needs a file", kind), NULL;
+  return split_check_rows(c, split) ? split : NULL;
+}
