@@ -7,9 +7,10 @@ seppo=$1 model=$2 times=$3 seconds=$4; shift 4
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 records() { sed -E 's/"seconds": [0-9.e+-]+, //' "$1/metrics.jsonl"; }
+# GIFs are left out: after a kill at the wrong moment a resumed run can lack a frame (docs/running.md).
 same_pictures() { # same_pictures DIR DIR
   local f
-  for f in "$1"/*.gif "$1"/*.png; do [ ! -f "$f" ] || cmp "$f" "$2/${f##*/}" || return 1; done
+  for f in "$1"/*.png; do [ ! -f "$f" ] || cmp "$f" "$2/${f##*/}" || return 1; done
 }
 run() { "$seppo" run "$model" --progress none "$@" >"$work/log" 2>&1; }
 run --seed 5 --out "$work/whole" "$@" || { cat "$work/log"; exit 1; }
