@@ -3,7 +3,7 @@
 #ifndef SEPPO_CODEGEN_BACKEND_H
 #define SEPPO_CODEGEN_BACKEND_H
 
-#include "codegen/kir.h"
+#include "codegen/kernel/kir.h"
 
 /* One module of LLVM IR, one object: a batch of kernels, or a step function, or micro-kernels. */
 typedef enum { UNIT_KERNELS, UNIT_STEP, UNIT_MICRO } UnitKind;

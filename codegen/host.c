@@ -1,5 +1,5 @@
 #include "codegen/host.h"
-#include "codegen/hash.h"
+#include "codegen/object/hash.h"
 #include <cpuid.h>
 
 /* Bits of the feature leaves that differ between cores of one machine: the initial APIC id. */

@@ -1,13 +1,13 @@
 /* Compiled graphs: lowering, units, the cache of objects, linking. */
 #include "codegen/program.h"
 #include "codegen/backend.h"
-#include "codegen/cache.h"
-#include "codegen/elf_loader.h"
-#include "codegen/hash.h"
 #include "codegen/host.h"
-#include "codegen/lower.h"
-#include "codegen/units.h"
-#include "codegen/work.h"
+#include "codegen/lower/lower.h"
+#include "codegen/lower/work.h"
+#include "codegen/object/cache.h"
+#include "codegen/object/elf_loader.h"
+#include "codegen/object/hash.h"
+#include "codegen/object/units.h"
 #include <dlfcn.h>
 #include <limits.h>
 #include <pthread.h>

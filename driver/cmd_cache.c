@@ -1,5 +1,5 @@
 /* `seppo cache`: what lies in the cache of compiled objects. */
-#include "codegen/cache.h"
+#include "codegen/object/cache.h"
 #include "driver/commands.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* `seppo fmt`: lays files out the one way; --check and --diff write nothing. */
 #include "driver/commands.h"
 #include "driver/session/load.h"
-#include "frontend/format.h"
+#include "frontend/format/format.h"
 #include "runtime/rundir.h"
 #include <errno.h>
 #include <stdio.h>

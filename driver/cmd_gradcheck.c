@@ -7,7 +7,7 @@
 #include "driver/session/bind.h"
 #include "driver/session/engine.h"
 #include "driver/session/load.h"
-#include "ir/gradcheck.h"
+#include "ir/autodiff/gradcheck.h"
 #include "runtime/random.h"
 #include <stdio.h>
 #include <stdlib.h>

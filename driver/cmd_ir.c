@@ -2,7 +2,7 @@
 #include "driver/commands.h"
 #include "driver/picture.h"
 #include "driver/session/load.h"
-#include "frontend/ast_print.h"
+#include "frontend/syntax/ast_print.h"
 #include "ir/reference.h"
 #include <stdlib.h>
 #include <string.h>

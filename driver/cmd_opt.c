@@ -1,7 +1,7 @@
 #include "driver/commands.h"
 #include "driver/picture.h"
 #include "driver/session/load.h"
-#include "ir/passes.h"
+#include "ir/passes/passes.h"
 
 int cmd_opt(const Options *o) {
   Loaded l = {0};

@@ -1,5 +1,5 @@
 /* `seppo run`: load, compile, run the tasks in file order, leave the run folder complete. */
-#include "codegen/cache.h"
+#include "codegen/object/cache.h"
 #include "driver/commands.h"
 #include "driver/session/session.h"
 #include "runtime/pool.h"

@@ -8,7 +8,7 @@
 #ifndef SEPPO_FRONTEND_ELAB_H
 #define SEPPO_FRONTEND_ELAB_H
 
-#include "frontend/ast.h"
+#include "frontend/syntax/ast.h"
 #include "ir/ir.h"
 
 /* --set name=value */

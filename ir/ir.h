@@ -302,7 +302,8 @@ struct EvalCall;
 
 /* Result type of the op on these operands; adds a diagnostic and returns IR_NONE when the operands do not fit. */
 typedef TypeId (*TypeRule)(struct TypeQuery *q);
-/* Adds to out[i] the cotangent of operand i for every i in the `need` mask; IR_NONE = symbolic zero (ir/autodiff.h). */
+/* Adds to out[i] the cotangent of operand i for every i in the `need` mask; IR_NONE = symbolic zero
+ * (ir/autodiff/autodiff.h). */
 typedef void (*VjpRule)(struct Builder *b, NodeId node, const NodeId *ct, uint64_t need, NodeId *out);
 /* Reference evaluation in f64 (ir/eval.h). */
 typedef void (*EvalRule)(struct EvalCall *c);

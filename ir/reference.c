@@ -1,5 +1,5 @@
 #include "ir/reference.h"
-#include "ir/text.h"
+#include "ir/text/text.h"
 #include <ctype.h>
 #include <string.h>
 

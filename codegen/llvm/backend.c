@@ -77,7 +77,7 @@ static char *features_of(uint32_t vector_bytes) {
   return all;
 }
 
-/* Positional independence and the small code model are what codegen/elf_loader.c understands. */
+/* Positional independence and the small code model are what codegen/object/elf_loader.c understands. */
 static LLVMTargetMachineRef new_machine(uint32_t vector_bytes, char **error) {
   LLVMTargetRef target;
   char *triple = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName(), *features = features_of(vector_bytes);

@@ -7,7 +7,7 @@
 #define SEPPO_CODEGEN_LLVM_EMIT_H
 
 #include "codegen/backend.h"
-#include "codegen/kir.h"
+#include "codegen/kernel/kir.h"
 #include "runtime/dtype.h"
 #include <llvm-c/Core.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* What makes two runs the same run: hashes of the model's text, the settings in force and the data. */
-#include "codegen/cache.h"
+#include "codegen/object/cache.h"
 #include "driver/session/session.h"
 #include "runtime/base/strbuf.h"
 #include <string.h>

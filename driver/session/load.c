@@ -1,6 +1,6 @@
 #include "driver/session/load.h"
-#include "frontend/parser.h"
-#include "ir/passes.h"
+#include "frontend/syntax/parser.h"
+#include "ir/passes/passes.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

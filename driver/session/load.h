@@ -3,7 +3,7 @@
 #define SEPPO_DRIVER_LOAD_H
 
 #include "driver/options.h"
-#include "frontend/ast.h"
+#include "frontend/syntax/ast.h"
 
 typedef enum { LOAD_AST, LOAD_GRAPH, LOAD_GRAD, LOAD_OPT } LoadStage;
 

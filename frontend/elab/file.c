@@ -1,7 +1,7 @@
 /* Files: declarations in order, the library, `use`, file-level lets and what `--set` may change. */
 #include "frontend/elab/internal.h"
 #include "frontend/library.h"
-#include "frontend/parser.h"
+#include "frontend/syntax/parser.h"
 #include <ctype.h>
 #include <errno.h>
 #include <sys/resource.h>

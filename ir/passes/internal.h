@@ -2,10 +2,10 @@
 #ifndef SEPPO_IR_PASSES_INTERNAL_H
 #define SEPPO_IR_PASSES_INTERNAL_H
 
-#include "ir/autodiff.h"
+#include "ir/autodiff/autodiff.h"
 #include "ir/build.h"
 #include "ir/hash.h"
-#include "ir/passes.h"
+#include "ir/passes/passes.h"
 #include "ir/simplify.h"
 
 bool pass_stabilise(Module *m, const PassOptions *o, DiagSink *sink);

@@ -5,7 +5,7 @@
 #ifndef SEPPO_IR_VJP_RULES_H
 #define SEPPO_IR_VJP_RULES_H
 
-#include "ir/autodiff.h"
+#include "ir/autodiff/autodiff.h"
 
 static inline NodeId vjp_in(const Builder *b, NodeId y, uint32_t k) {
   return ir_operands(b->m, b->region, ir_node(b->m, b->region, y))[k];

@@ -2,7 +2,7 @@
  * seed S on, each computed in several ways and compared with the reference evaluator. SIDE: passes, kernels, machine,
  * differences (gradients with finite differences) or all. Failures are shrunk and printed; exit status 1 when there was
  * one. */
-#include "ir/passes.h"
+#include "ir/passes/passes.h"
 #include "tests/support/graph_trial.h"
 #include <stdlib.h>
 #include <string.h>

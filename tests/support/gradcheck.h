@@ -2,7 +2,7 @@
 #ifndef SEPPO_TESTS_GRADCHECK_H
 #define SEPPO_TESTS_GRADCHECK_H
 
-#include "ir/autodiff.h"
+#include "ir/autodiff/autodiff.h"
 #include "ir/eval.h"
 
 enum { GRAD_MAX_IN = 4 };

@@ -1,5 +1,5 @@
 #include "tests/support/graph_trial.h"
-#include "ir/passes.h"
+#include "ir/passes/passes.h"
 #include "tests/support/graph_compare.h"
 #include "tests/support/program_run.h"
 #include <math.h>

@@ -3,7 +3,7 @@
 #define SEPPO_TESTS_JIT_H
 
 #include "codegen/backend.h"
-#include "codegen/elf_loader.h"
+#include "codegen/object/elf_loader.h"
 #include "runtime/context.h"
 
 typedef struct Jit {

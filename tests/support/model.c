@@ -1,5 +1,5 @@
 #include "tests/support/model.h"
-#include "ir/passes.h"
+#include "ir/passes/passes.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
 #define SEPPO_TESTS_MODEL_H
 
 #include "frontend/elab.h"
-#include "frontend/parser.h"
+#include "frontend/syntax/parser.h"
 #include "ir/eval.h"
 
 typedef struct ModelValue { /* of a report, a log in an event, or `stop if` (name "stop") */

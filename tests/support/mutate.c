@@ -1,8 +1,8 @@
 #include "tests/support/mutate.h"
 #include "frontend/elab.h"
-#include "frontend/lexer.h"
-#include "frontend/parser.h"
-#include "ir/passes.h"
+#include "frontend/syntax/lexer.h"
+#include "frontend/syntax/parser.h"
+#include "ir/passes/passes.h"
 #include <string.h>
 
 static const char *const strangers[] = {

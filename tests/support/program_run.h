@@ -2,7 +2,7 @@
 #ifndef SEPPO_TESTS_PROGRAM_RUN_H
 #define SEPPO_TESTS_PROGRAM_RUN_H
 
-#include "codegen/lower.h"
+#include "codegen/lower/lower.h"
 #include "codegen/program.h"
 #include "ir/eval.h"
 

@@ -1,6 +1,6 @@
 /* The object cache: what is stored comes back, what is damaged does not, the size stays bounded. */
 #define _GNU_SOURCE
-#include "codegen/cache.h"
+#include "codegen/object/cache.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

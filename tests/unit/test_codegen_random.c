@@ -1,5 +1,5 @@
 /* Random graphs through lowering and the interpreter of kernel IR: equal to the reference evaluator. */
-#include "ir/passes.h"
+#include "ir/passes/passes.h"
 #include "tests/support/graph_trial.h"
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* From text to machine code, a training step run, everything freed again: a hundred times, with nothing left behind.
  * AddressSanitizer's leak check sees what is lost; here the heap must not grow either. */
 #include "codegen/program.h"
-#include "ir/passes.h"
+#include "ir/passes/passes.h"
 #include "runtime/api.h"
 #include "runtime/pool.h"
 #include "tests/support/model.h"

@@ -1,7 +1,7 @@
 /* Every row of diag_codes.def: unique, in order, its failing example gets its code and its mended one none. */
 #include "frontend/diag_codes.h"
 #include "frontend/elab.h"
-#include "frontend/parser.h"
+#include "frontend/syntax/parser.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* The formatter and the tree printer, over every model file, the library and the construct samples. */
-#include "frontend/ast_print.h"
-#include "frontend/format.h"
-#include "frontend/parser.h"
+#include "frontend/format/format.h"
+#include "frontend/syntax/ast_print.h"
+#include "frontend/syntax/parser.h"
 #include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* Random graphs: the text form and the verifier at every stage, and time that grows with the size. */
-#include "ir/passes.h"
+#include "ir/passes/passes.h"
 #include "tests/support/random_graph.h"
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* The text form: what it looks like, print -> parse -> print, errors, broken texts. */
 #include "ir/build.h"
-#include "ir/text.h"
+#include "ir/text/text.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* Machine code for processors with shorter vectors than this one's: random graphs against the reference evaluator.
  * The shorter instruction sets are subsets of the longer, so their code runs here too. */
-#include "codegen/lower.h"
-#include "ir/passes.h"
+#include "codegen/lower/lower.h"
+#include "ir/passes/passes.h"
 #include "runtime/pool.h"
 #include "tests/support/graph_compare.h"
 #include "tests/support/jit.h"

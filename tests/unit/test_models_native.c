@@ -1,7 +1,7 @@
 /* Every task of every small model: the machine code of its graph gives what the reference evaluator gives. */
 #include "frontend/elab.h"
-#include "frontend/parser.h"
-#include "ir/passes.h"
+#include "frontend/syntax/parser.h"
+#include "ir/passes/passes.h"
 #include "tests/support/files.h"
 #include "tests/support/program_run.h"
 #include <math.h>

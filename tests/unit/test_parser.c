@@ -1,4 +1,4 @@
-#include "frontend/parser.h"
+#include "frontend/syntax/parser.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

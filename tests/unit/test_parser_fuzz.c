@@ -1,9 +1,9 @@
 /* Broken text never crashes the parser, and what it takes as faultless the formatter keeps: every prefix of every
  * sample of constructs, and that with one byte changed (of the models a part of these), run under the sanitizers of the
  * build. */
-#include "frontend/ast_print.h"
-#include "frontend/format.h"
-#include "frontend/parser.h"
+#include "frontend/format/format.h"
+#include "frontend/syntax/ast_print.h"
+#include "frontend/syntax/parser.h"
 #include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* The pass manager and the simplifier on hand-made graphs. */
-#include "ir/autodiff.h"
-#include "ir/passes.h"
+#include "ir/autodiff/autodiff.h"
 #include "ir/passes/check.h"
+#include "ir/passes/passes.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Golden tests of rules and passes: tests/golden/rules/<rule>.ir and tests/golden/passes/<passes>[-<case>].ir hold an
  * input, a line `---`, and the expected output. SEPPO_REGENERATE=1 writes the outputs anew. */
-#include "ir/passes.h"
+#include "ir/passes/passes.h"
 #include "ir/simplify.h"
 #include <dirent.h>
 #include <setjmp.h>

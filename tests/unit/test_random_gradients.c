@@ -1,5 +1,5 @@
 /* Random graphs, loops among them: the gradient along a random direction against differences. */
-#include "ir/autodiff.h"
+#include "ir/autodiff/autodiff.h"
 #include "runtime/random.h"
 #include "tests/support/random_graph.h"
 #include <math.h>

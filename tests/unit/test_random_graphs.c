@@ -1,5 +1,5 @@
 /* Random graphs: what a graph computes does not depend on the passes that ran on it. */
-#include "ir/passes.h"
+#include "ir/passes/passes.h"
 #include "tests/support/graph_trial.h"
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* Random graphs as machine code, every pass on and every pass off, with the same bits on one thread and on more: equal
  * to the reference evaluator. `./dev fuzz` does the same with more of them. */
-#include "ir/passes.h"
+#include "ir/passes/passes.h"
 #include "tests/support/graph_trial.h"
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* Work counted in kernels, against what the shapes say. */
-#include "codegen/lower.h"
-#include "codegen/work.h"
+#include "codegen/lower/lower.h"
+#include "codegen/lower/work.h"
 #include "ir/build.h"
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* Broken model files and what `seppo check` says of them: tests/golden/wrong/NAME.sep gets exactly NAME.txt.
  * SEPPO_UPDATE_GOLDEN=1 build/test_wrong writes the .txt files anew: read the difference before committing it. */
 #include "frontend/elab.h"
-#include "frontend/parser.h"
+#include "frontend/syntax/parser.h"
 #include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
