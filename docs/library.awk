@@ -1,15 +1,14 @@
-# Makes docs/library.md from the library: awk -f docs/library.awk models/std/*.sep > docs/library.md
-# Each function, layer and optimizer with the comment above it.
+# Makes docs/library.md from the library, each function, layer and optimizer with the comment above it (./dev docs).
 BEGIN {
   print "# The library\n"
-  print "Written in Seppo, embedded in the program; the sources are in `models/std/`. This page is made from them by"
-  print "`docs/library.awk`. What the compiler itself provides is in [builtins.md](builtins.md).\n"
+  print "Written in Seppo, embedded in the program. This page is made from the sources in `models/std/` (`./dev docs`); what"
+  print "the compiler itself provides is in [builtins.md](builtins.md).\n"
 }
 FNR == 1 {
   if (NR > 1) print ""
   name = FILENAME
   sub(/.*\//, "", name)
-  print "## " name "\n"
+  print "## [" name "](../models/std/" name ")\n"
   comment = ""
   head = 1
 }

@@ -1,5 +1,9 @@
-# The library's functions and layers against PyTorch's (tests/oracles/library.py, layers.py), in f64.
+# The library's functions and layers against PyTorch's (tests/oracles/library.py, layers.py), in f64; its page.
 seppo=$1; . tests/support/cli.sh
+
+awk -f docs/library.awk models/std/*.sep | diff docs/library.md - >"$work/page" ||
+  fail "docs/library.md is not what ./dev docs makes: $(head -5 "$work/page")"
+grep -qF '|  |' docs/library.md && fail "no comment above: $(grep -F '|  |' docs/library.md)"
 
 # against NAME: every value of NAME.json, within 2e-14
 against() {
@@ -12,6 +16,6 @@ against() {
   [ -s "$work/wrong" ] && fail "$1: $(cat "$work/wrong")"
   [ "$(jq '[.metrics[] | keys[]] | length' "$work/$1/summary.json")" -ge "$2" ] || fail "$1: fewer than $2 values"
 }
-against library 50
+against library 95
 against layers 18
 finish

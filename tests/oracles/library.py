@@ -1,4 +1,4 @@
-"""Values of the library's functions and layers by PyTorch (needs torch and NumPy), for tests/oracles/library.sep.
+"""Values of the library's functions and layers by PyTorch (needs torch, NumPy and SciPy), for tests/oracles/library.sep.
 
 Writes library.json beside this file.
 """
@@ -6,6 +6,8 @@ import json
 import math
 import os
 
+import numpy as np
+import scipy.spatial.distance
 import torch
 import torch.nn.functional as F
 
@@ -96,6 +98,49 @@ out["cosine"] = rates
 out["exponential"] = [0.1 * 0.5 ** (t - 1) for t in steps]
 out["stepped"] = [0.1 * 0.1 ** ((t - 1) // 2) for t in steps]
 out["warmup"] = [0.1 * min(t / 3, 1) for t in steps]
+
+D = torch.distributions
+positive = torch.tensor([0.1, 0.5, 1.0, 2.5, 30.0])
+inside = torch.tensor([0.05, 0.3, 0.8])
+out["gelu_tanh"], out["slope_gelu_tanh"] = F.gelu(x, approximate="tanh").tolist(), slope(lambda t: F.gelu(t, approximate="tanh"))
+out["selu"], out["slope_selu"] = F.selu(x).tolist(), slope(F.selu)
+out["mish"], out["slope_mish"] = F.mish(x).tolist(), slope(F.mish)
+out["softsign"], out["slope_softsign"] = F.softsign(x).tolist(), slope(F.softsign)
+out["exponential_logpdf"] = D.Exponential(2.0).log_prob(positive).tolist()
+out["laplace_logpdf"] = D.Laplace(0.5, 2.0).log_prob(a).tolist()
+out["cauchy_logpdf"] = D.Cauchy(0.5, 2.0).log_prob(a).tolist()
+out["gamma_logpdf"] = D.Gamma(2.5, 0.5).log_prob(positive).tolist()
+out["beta_logpdf"] = D.Beta(2.5, 0.5).log_prob(inside).tolist()
+out["student_logpdf"] = D.StudentT(3.0, 0.5, 2.0).log_prob(a).tolist()
+out["poisson_logpdf"] = D.Poisson(2.5).log_prob(torch.arange(5.0)).tolist()
+out["normal_entropy"] = N(0.0, positive).entropy().tolist()
+out["uniform_entropy"] = D.Uniform(-1.0, 2.0).entropy().item()
+out["bernoulli_entropy"] = D.Bernoulli(inside).entropy().tolist()
+out["categorical_entropy"] = D.Categorical(logits=logits).entropy().tolist()
+out["gaussian_entropy"] = D.MultivariateNormal(mu, S).entropy().item()
+out["kl_normals"] = D.kl_divergence(N(0.5, 2.0), N(-1.0, 0.7)).item()
+out["kl_gaussian"] = D.kl_divergence(D.MultivariateNormal(mu, S), D.MultivariateNormal(torch.zeros(3), torch.eye(3))).item()
+out["kl_bernoulli"] = D.kl_divergence(D.Bernoulli(inside), D.Bernoulli(torch.tensor(0.4))).tolist()
+out["kl_categorical"] = D.kl_divergence(D.Categorical(logits=logits[0]), D.Categorical(logits=logits[3])).item()
+out["kl_uniform"] = D.kl_divergence(D.Uniform(0.0, 1.0), D.Uniform(-1.0, 2.0)).item()
+out["js"] = (scipy.spatial.distance.jensenshannon([0.1, 0.2, 0.7], [0.6, 0.3, 0.1]) ** 2).item()
+
+out["lgamma"], out["digamma"] = torch.lgamma(positive).tolist(), torch.digamma(positive).tolist()
+out["asin"], out["acos"] = torch.asin(inside).tolist(), torch.acos(-inside).tolist()
+out["sinh"], out["cosh"] = torch.sinh(a).tolist(), torch.cosh(a).tolist()
+out["log2"], out["log10"] = torch.log2(positive).tolist(), torch.log10(positive).tolist()
+out["atan2"] = torch.atan2(a, b).tolist() + torch.atan2(-a, b).tolist()
+out["cumprod"] = torch.cumprod(rows, 1).tolist()
+out["quantile"] = torch.quantile(rows, 0.3, dim=1).tolist()
+out["median"] = np.median(rows.numpy(), axis=1).tolist()
+out["cov"] = torch.cov(rows.T).tolist()
+out["cosine_similarity"] = F.cosine_similarity(rows, mu[None]).tolist()
+out["trace"], out["diag"] = torch.trace(S).item(), torch.diag(S).tolist()
+out["matrix"] = torch.diag(mu).tolist()
+out["outer"], out["roll"] = torch.outer(a, mu).tolist(), torch.roll(rows, -1, 1).tolist()
+out["nodes"], out["weights"] = [v.tolist() for v in np.polynomial.legendre.leggauss(5)]
+spectrum = torch.fft.fft(rows, dim=1)
+out["dft_real"], out["dft_imaginary"] = spectrum.real.tolist(), spectrum.imag.tolist()
 
 g = torch.tensor([3.0, 4.0])
 v = torch.nn.Parameter(torch.zeros(2))

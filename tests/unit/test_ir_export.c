@@ -149,7 +149,7 @@ static char *read_file(const char *path) {
   return sb_take(&b);
 }
 
-/* When this fails: replace the part of docs/ir.md below "## Leaves" by what `seppo ir --reference` prints. */
+/* When this fails: `./dev docs` writes the part of docs/ir.md below "## Leaves" anew. */
 static void the_page_holds_the_reference(void **state) {
   (void)state;
   StrBuf b = {0};
