@@ -63,6 +63,8 @@ typedef struct PlotPanel {
   bool log_y; /* where all values are above 0 */
 } PlotPanel;
 
+enum { PLOT_MAX_PANELS = 32 };
+
 /* Panels side by side, at most three a row. */
 typedef struct Plot {
   const char *title; /* may be NULL */

@@ -123,16 +123,10 @@ static void scratch_free(Scratch *s) {
 
 static bool is_form(const ActionCall *c, const char *form) { return strcmp(c->action->form, form) == 0; }
 
-static bool misfit(ActionCall *c, const char *message) {
-  Span at = c->action->loc == IR_NONE ? SPAN_NONE : ir_loc_get(c->s->m, c->action->loc)->span;
-  diag_error(c->s->sink, "E0518", at, "%s", message);
-  return false;
-}
-
 /* ---------------------------------------------------------------- images */
 
 /* grid: option = {h, w, columns, channels}. heatmap: a matrix, or a vector as one row. */
-static bool as_grid(ActionCall *c, double *x, PictureGrid *g) {
+static void as_grid(ActionCall *c, double *x, PictureGrid *g) {
   const Type *t = action_type(c, 0);
   const int64_t *o = c->action->option;
   *g = (PictureGrid){.values = x, .dtype = DT_F64};
@@ -140,13 +134,12 @@ static bool as_grid(ActionCall *c, double *x, PictureGrid *g) {
     g->h = o[0], g->w = o[1], g->columns = o[2], g->channels = o[3];
     int64_t pixels = g->h * g->w * g->channels;
     g->n = pixels > 0 ? ir_elements(t) / pixels : 0;
-    return true;
+    return;
   }
   g->n = g->channels = 1;
   g->heat = true;
   g->h = t->rank == 2 ? t->dim[0] : 1;
   g->w = t->rank == 2 ? t->dim[1] : ir_elements(t);
-  return t->rank <= 2 || misfit(c, "a heat map needs a matrix");
 }
 
 static bool draw_heatmap(ActionCall *c, const PictureGrid *g, const char *stem) {
@@ -161,7 +154,8 @@ bool act_image(ActionCall *c) {
   double *x = numbers(c, 0);
   const char *stem = rundir_file(c->s->dir, arena_printf(&c->s->engine.mem, "%s%s", file_stem(c), moment(c, false)));
   const char *path = arena_printf(&c->s->engine.mem, "%s.png", stem);
-  bool ok = as_grid(c, x, &g) && (g.heat ? draw_heatmap(c, &g, stem) : picture_grid(path, &g, c->s->sink));
+  as_grid(c, x, &g);
+  bool ok = g.heat ? draw_heatmap(c, &g, stem) : picture_grid(path, &g, c->s->sink);
   if (ok) note(c, path, moment(c, true));
   free(x);
   return ok;
@@ -184,7 +178,8 @@ bool act_gif(ActionCall *c) {
   PictureGrid g;
   double *x = numbers(c, 0);
   PictureGif *gif = gif_of(c);
-  bool ok = gif && as_grid(c, x, &g) && picture_gif_add(gif, &g, c->s->sink);
+  as_grid(c, x, &g);
+  bool ok = gif && picture_gif_add(gif, &g, c->s->sink);
   free(x);
   return ok;
 }
@@ -205,11 +200,10 @@ static PlotSeries history(ActionCall *c, const char *label) {
   return s;
 }
 
-static bool histories(ActionCall *c, PlotPanel *p, SeriesList *list) {
+static void histories(ActionCall *c, PlotPanel *p, SeriesList *list) {
   p->kind = PLOT_LINES;
   p->x_label = c->at.epoch > 0 ? "epoch" : "step";
   for (int64_t i = 0; i < c->action->option[0]; i++) vec_push(list, history(c, c->action->label[i]));
-  return true;
 }
 
 static const char *label_of(const ActionCall *c, uint32_t i) { return c->action->label ? c->action->label[i] : NULL; }
@@ -223,20 +217,17 @@ static const double *column(const double *x, int64_t n, int64_t columns, int64_t
 }
 
 /* lines(y), lines(x, name = y, ..): a matrix is one line a column. */
-static bool lines(ActionCall *c, PlotPanel *p, SeriesList *list, Scratch *s) {
+static void lines(ActionCall *c, PlotPanel *p, SeriesList *list, Scratch *s) {
   uint32_t first = c->action->n_values > 1 && !label_of(c, 0);
   const double *x = first ? kept_numbers(c, 0, s) : NULL;
   p->kind = PLOT_LINES;
   for (uint32_t i = first; i < c->action->n_values; i++) {
     const Type *t = action_type(c, i);
     int64_t n = t->rank ? t->dim[0] : 1, columns = n ? ir_elements(t) / n : 0;
-    if (first && count_of(c, 0) != n) return misfit(c, "a line needs as many points as `x`");
-    if (columns > 64) return misfit(c, "more than 64 lines in one plot");
     const double *y = kept_numbers(c, i, s);
     for (int64_t j = 0; j < columns; j++)
       vec_push(list, ((PlotSeries){label_of(c, i), x, column(y, n, columns, j, s), NULL, n}));
   }
-  return true;
 }
 
 static int32_t *classes(ActionCall *c, uint32_t i, Scratch *s) {
@@ -248,61 +239,50 @@ static int32_t *classes(ActionCall *c, uint32_t i, Scratch *s) {
 }
 
 /* scatter(x, y), scatter(z) with z [n, 2]; label = classes colours the points. */
-static bool scatter(ActionCall *c, PlotPanel *p, SeriesList *list, Scratch *s) {
+static void scatter(ActionCall *c, PlotPanel *p, SeriesList *list, Scratch *s) {
   const Type *t = action_type(c, 0);
   bool pairs = t->rank == 2 && t->dim[1] == 2;
   uint32_t next = pairs ? 1 : 2;
   p->kind = PLOT_SCATTER;
-  if (!pairs && (c->action->n_values < 2 || count_of(c, 0) != count_of(c, 1)))
-    return misfit(c, "`scatter` takes x and y of equal length, or one tensor [n, 2]");
   PlotSeries out = {.n = pairs ? t->dim[0] : count_of(c, 0)};
   const double *x = kept_numbers(c, 0, s);
   out.x = pairs ? column(x, out.n, 2, 0, s) : x;
   out.y = pairs ? column(x, out.n, 2, 1, s) : kept_numbers(c, 1, s);
-  if (c->action->n_values > next) {
-    if (count_of(c, next) != out.n) return misfit(c, "`scatter` needs one label a point");
-    out.klass = classes(c, next, s);
-  }
+  if (c->action->n_values > next) out.klass = classes(c, next, s);
   vec_push(list, out);
-  return true;
 }
 
-static bool histogram(ActionCall *c, PlotPanel *p, SeriesList *list, Scratch *s) {
+static void histogram(ActionCall *c, PlotPanel *p, SeriesList *list, Scratch *s) {
   p->kind = PLOT_HISTOGRAM;
   for (uint32_t i = 0; i < c->action->n_values; i++)
     vec_push(list, ((PlotSeries){label_of(c, i), kept_numbers(c, i, s), NULL, NULL, count_of(c, i)}));
-  return true;
 }
 
-static bool make_panel(ActionCall *c, PlotPanel *p, SeriesList *list, Scratch *s) {
+static void make_panel(ActionCall *c, PlotPanel *p, SeriesList *list, Scratch *s) {
   if (is_form(c, "history")) return histories(c, p, list);
   if (is_form(c, "lines")) return lines(c, p, list, s);
   if (is_form(c, "scatter")) return scatter(c, p, list, s);
-  return histogram(c, p, list, s);
+  histogram(c, p, list, s);
 }
-
-enum { MAX_PANELS = 32 };
 
 bool act_plot(ActionCall *c) {
   int64_t n = c->action->option[1];
   if (n < 0) return true; /* drawn with the first of its panels */
   if (n == 0) n = 1;
-  if (n > MAX_PANELS) return misfit(c, "a plot has at most 32 panels");
-  PlotPanel panel[MAX_PANELS] = {0};
-  SeriesList list[MAX_PANELS] = {0};
+  PlotPanel panel[PLOT_MAX_PANELS] = {0};
+  SeriesList list[PLOT_MAX_PANELS] = {0};
   Scratch scratch = {0};
   const char *stem = rundir_file(c->s->dir, file_stem(c));
-  bool ok = true;
-  for (int64_t i = 0; i < n && ok; i++) {
+  for (int64_t i = 0; i < n; i++) {
     ActionCall part = *c;
     part.action = c->action + i;
-    ok = make_panel(&part, &panel[i], &list[i], &scratch);
+    make_panel(&part, &panel[i], &list[i], &scratch);
     panel[i].series = list[i].at;
     panel[i].n_series = list[i].n;
   }
   panel[0].title = c->action->name;
   Plot plot = {.n_panels = (uint32_t)n, .panel = panel};
-  ok = ok && picture_plot(stem, &plot, c->s->sink);
+  bool ok = picture_plot(stem, &plot, c->s->sink);
   if (ok) note(c, arena_printf(&c->s->engine.mem, "%s.svg", stem), "");
   for (int64_t i = 0; i < n; i++) vec_free(&list[i]);
   scratch_free(&scratch);

@@ -1,5 +1,6 @@
 /* What a run leaves behind: log, report, print, pictures, checkpoints. */
 #include "frontend/elab/internal.h"
+#include "runtime/picture.h"
 
 static bool outputs_allowed(Elab *E, const Stmt *s, const char *word) {
   if (!E->task || E->g->kind == GRAPH_LET) {
@@ -196,8 +197,9 @@ static const char *picture_form(Elab *E, const Expr *e, ActionKind kind) {
       if (strcmp(forms[k].form, e->a->name.text) == 0 && (forms[k].kind == ACT_PLOT) == (kind == ACT_PLOT))
         return forms[k].form;
   elab_error(E, "E0518", e->span, "expected a picture");
-  elab_hint(E, kind == ACT_PLOT ? "`history(..)`, `lines(..)`, `scatter(..)` or `histogram(..)`"
-                                : "`grid(x, h, w)` or `heatmap(a)`");
+  elab_hint(E, kind == ACT_PLOT ? "`plot` draws `history(..)`, `lines(..)`, `scatter(..)` or `histogram(..)`; `image` "
+                                  "draws `grid(..)` and `heatmap(..)`"
+                                : "`grid(x, h, w)` or `heatmap(a)`; `plot` draws lines, points and histograms");
   return NULL;
 }
 
@@ -259,17 +261,65 @@ static bool history_labels(Elab *E, const Expr *e, Values *l) {
   return true;
 }
 
+enum { MAX_PICTURE_VALUES = 64, MAX_LINES = 64 };
+
+static bool misfit(Elab *E, Span at, const char *message, const char *hint) {
+  elab_error(E, "E0518", at, "%s", message);
+  elab_hint(E, "%s", hint);
+  return false;
+}
+
+/* lines(y), lines(x, name = y, ..): a matrix is one line a column. */
+static bool lines_fit(Elab *E, const Expr *e, const Type *t) {
+  uint32_t first = e->n > 1 && !e->arg[0].name.text;
+  for (uint32_t k = first; k < e->n; k++) {
+    int64_t n = t[k].rank ? t[k].dim[0] : 1, points = ir_elements(&t[0]);
+    if (first && n != points)
+      return misfit(E, e->arg[k].value->span,
+                    elab_text(E, "a line of %lld points over an x of %lld", (long long)n, (long long)points),
+                    "`lines(x, y)` with y [n], or [n, lines]; two lines: `lines(x, first = y, second = z)`");
+    if (n && ir_elements(&t[k]) / n > MAX_LINES)
+      return misfit(E, e->arg[k].value->span, "more than 64 lines in one plot", "a matrix is one line a column");
+  }
+  return true;
+}
+
+/* scatter(x, y), scatter(z) with z [n, 2]; a third value colours the points. */
+static bool scatter_fits(Elab *E, const Expr *e, const Type *t) {
+  bool pairs = t[0].rank == 2 && t[0].dim[1] == 2;
+  uint32_t next = pairs ? 1 : 2;
+  int64_t n = pairs ? t[0].dim[0] : ir_elements(&t[0]);
+  if (!pairs && (e->n < 2 || ir_elements(&t[1]) != n))
+    return misfit(E, e->span, "`scatter` takes x and y of equal length, or one tensor [n, 2]",
+                  "`scatter(x, y)`, `scatter(z, label = classes)`");
+  if (e->n <= next || ir_elements(&t[next]) == n) return true;
+  return misfit(E, e->arg[next].value->span, "`scatter` needs one label a point", "`scatter(x, y, label = classes)`");
+}
+
+/* Said where the plot is written, not when the run gets there. */
+static bool plot_fits(Elab *E, const Expr *e, const char *form, const Type *t) {
+  if (!strcmp(form, "lines")) return lines_fit(E, e, t);
+  if (!strcmp(form, "scatter")) return scatter_fits(E, e, t);
+  return strcmp(form, "heatmap") || t[0].rank <= 2 ||
+         misfit(E, e->arg[0].value->span, elab_text(E, "a heat map of %lld axes", (long long)t[0].rank),
+                "`heatmap(a)` takes a matrix, or a vector as one row");
+}
+
 static bool picture_values(Elab *E, const Expr *e, Action *a, Values *l) {
   bool grid = strcmp(a->form, "grid") == 0;
-  for (uint32_t k = 0; k < (grid ? 1 : e->n) && k < e->n; k++) {
+  Type type[MAX_PICTURE_VALUES];
+  if (!e->n || e->n > MAX_PICTURE_VALUES)
+    return misfit(E, e->span, e->n ? "more than 64 values in one picture" : "a picture of nothing", "`lines(x, y)`");
+  for (uint32_t k = 0; k < (grid ? 1 : e->n); k++) {
     const Arg *arg = &e->arg[k];
     Val v = expr_value(E, arg->value);
     if (is_error(v)) return false;
     v = to_tensor(E, v, DT_COUNT, arg->value->span);
     if (is_error(v) || !add_value(E, l, v, arg->name.text, arg->value->span)) return false;
+    type[k] = *type_of(E, v);
     if (grid && !grid_options(E, e, v, a)) return false;
   }
-  return true;
+  return plot_fits(E, e, a->form, type);
 }
 
 /* One panel. `panels`: of the whole plot on its first one, -1 on the others. */
@@ -298,6 +348,10 @@ static void picture(Elab *E, const Stmt *s) {
   if (kind != ACT_PLOT) {
     elab_error(E, "E0900", e->span, "images of several panels are not there yet");
     elab_hint(E, "write one `image` for each");
+    return;
+  }
+  if (!e->n || e->n > PLOT_MAX_PANELS) {
+    misfit(E, e->span, elab_text(E, "a plot of %u panels", e->n), "a plot has 1 to 32 panels");
     return;
   }
   for (uint32_t k = 0; k < e->n; k++) panel(E, e->item[k], kind, name, k ? -1 : (int64_t)e->n, s->span);
