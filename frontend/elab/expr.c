@@ -161,6 +161,12 @@ static Val expr_name(Elab *E, const Expr *e) {
   }
   if (strcmp(e->name.text, "training") == 0) return val_bool(E->act->training);
   elab_error(E, "E0201", e->span, "unknown name `%s`", e->name.text);
+  Slot *local = scope_in_loops(E->act->scope, e->name.text);
+  if (local) {
+    diag_note(E->sink, local->span, "it is local to the loop that binds it here");
+    elab_hint(E, "bind it before the loop: then it is carried, and keeps its last value");
+    return val_error();
+  }
   const char *near = scope_nearest(E, E->act->scope, e->name.text);
   if (near) elab_hint(E, "did you mean `%s`?", near);
   return val_error();

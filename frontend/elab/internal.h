@@ -159,6 +159,8 @@ struct Scope {
   bool function;   /* top scope of a call: assignments do not look further out */
   bool file;       /* file or library scope */
   Frame *frame;    /* frame that was current when it was opened */
+  Scope *loops;    /* bodies of the graph loops that ended in it, the last first; chained by `before` */
+  Scope *before;
 };
 
 Scope *scope_new(Elab *E, Scope *parent);
@@ -167,6 +169,8 @@ Slot *scope_here(const Scope *s, const char *name);
 Slot *scope_bind(Elab *E, Scope *s, const char *name, Val v, Span span);
 /* A scope with the current values of every local binding seen from s: what a lambda captures. */
 Scope *scope_snapshot(Elab *E, Scope *s);
+/* A name that was local to a loop that ended in s or further out; NULL when there is none. */
+Slot *scope_in_loops(const Scope *s, const char *name);
 const char *scope_nearest(Elab *E, const Scope *s, const char *name);
 
 /* ---------------------------------------------------------------- frames and graphs */

@@ -263,7 +263,10 @@ static NodeId carried_result(Elab *E, Building *w, Carried *c, TypeId want, bool
   if (t->dtype != first->dtype || t->rank != first->rank || memcmp(t->dim, first->dim, t->rank * sizeof *t->dim) != 0) {
     elab_error(E, "E0315", w->span, "`%s` changes its type in the loop", c->name);
     elab_label(E, "%s before the loop, %s after the body", ir_type_str(E->m, want), type_text(E, v));
-    elab_hint(E, "a carried value keeps shape and dtype: start it as `zeros(..)` of the right shape");
+    if (t->dtype != first->dtype)
+      elab_hint(E, "a carried value keeps shape and dtype: start it as `%s(..)`", ir_dtype_name((DType)t->dtype));
+    else
+      elab_hint(E, "a carried value keeps shape and dtype: start it as `zeros(..)` of the right shape");
     return IR_NONE;
   }
   c->first.ones &= v.ones;
@@ -400,6 +403,8 @@ static Val try_loop(Elab *E, Building *w, bool *retry) {
         ok = (elab_error(E, "E0316", w->span, "`until` goes with `repeat` or a range"), false);
   ok = !elab_ir_errors(E, w->span) && ok;
   act->loop = c.up;
+  act->scope->before = back->loops;
+  back->loops = act->scope;
   act->scope = back;
   w->along = c.along;
   vec_free(&c.yielded);

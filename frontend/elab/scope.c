@@ -62,6 +62,15 @@ Scope *scope_snapshot(Elab *E, Scope *s) {
   return copy;
 }
 
+Slot *scope_in_loops(const Scope *s, const char *name) {
+  for (; s; s = s->parent)
+    for (const Scope *body = s->loops; body; body = body->before) {
+      Slot *slot = scope_here(body, name);
+      if (slot) return slot;
+    }
+  return NULL;
+}
+
 const char *scope_nearest(Elab *E, const Scope *s, const char *name) {
   Vec(const char *) all = {0};
   for (; s; s = s->parent)

@@ -116,6 +116,23 @@ static Val stack_list(Elab *E, Val v, DType dtype, Span span) {
   return val_tensor(E, ir_concat(b, part, v.list->n, 0));
 }
 
+/* What in a nested list no tensor can hold; none when there is no such thing. */
+static Val odd_member(Val v) {
+  if (!is_list(v)) return is_number(v) || v.kind == V_TENSOR ? val_none() : v;
+  for (uint32_t k = 0; k < v.list->n; k++) {
+    Val odd = odd_member(v.list->at[k]);
+    if (odd.kind != V_NONE) return odd;
+  }
+  return val_none();
+}
+
+static Val no_tensor(Elab *E, Val v, Span span) {
+  Val odd = odd_member(v);
+  if (!is_list(v)) return elab_error(E, "E0303", span, "expected a tensor, found %s", val_kind_name(E, v));
+  if (odd.kind == V_NONE) return elab_error(E, "E0302", span, "this list is ragged: its rows have different lengths");
+  return elab_error(E, "E0303", span, "expected a tensor, found a list with %s in it", val_kind_name(E, odd));
+}
+
 Val to_tensor(Elab *E, Val v, DType dtype, Span span) {
   v = read_value(E, v);
   if (is_error(v)) return v;
@@ -136,8 +153,7 @@ Val to_tensor(Elab *E, Val v, DType dtype, Span span) {
   int64_t dim[IR_MAX_RANK];
   if (is_list(v) && list_shape(v, 0, &rank, dim)) return const_tensor(E, v, dtype, rank, dim);
   if (is_list(v) && val_has_tensor(v)) return stack_list(E, v, dtype, span);
-  if (is_list(v)) return elab_error(E, "E0302", span, "this list is ragged: its rows have different lengths");
-  return elab_error(E, "E0303", span, "expected a tensor, found %s", val_kind_name(E, v));
+  return no_tensor(E, v, span);
 }
 
 Val to_float(Elab *E, Val v, Span span) {
