@@ -242,34 +242,75 @@ static Val shape_result(Elab *E, NodeId x, const Selection *s, uint16_t ones, co
   return val_tensor_ones(E, same ? x : ir_reshape(b, x, s->n_out, dim), out_ones);
 }
 
-/* One index tensor: its axes take the place of the axis it indexes. */
-static Val gather_one(Elab *E, Val v, const Selection *s) {
-  for (uint32_t k = 0; k < s->n_out && !is_error(v); k++)
-    if (s->out[k] != 0xff && s->axis[s->out[k]].kind == AXIS_GATHER)
-      return val_tensor(E, ir_gather(&E->g->cur->b, node_of(E, v), node_of(E, s->axis[s->out[k]].start), k, 0));
-  return v;
-}
+/* ---------------------------------------------------------------- index tensors */
 
-/* x[i, j]: pairs of indices into the two leading axes. */
-static Val gather_pairs(Elab *E, Val v, const Selection *s, Span span) {
-  bool leading = s->n_out >= 2 && s->out[0] != 0xff && s->out[1] != 0xff && s->axis[s->out[0]].kind == AXIS_GATHER &&
-                 s->axis[s->out[1]].kind == AXIS_GATHER;
-  if (!leading || is_error(v)) {
-    if (!leading) elab_error(E, "E0900", span, "two index tensors in one bracket stand for the two leading axes");
-    return val_error();
+/* The axes of a selection's result that index tensors stand for, and the indices, of one shape when there are several.
+ * Their axes come in the place of the first one; first of all when other axes stand between (as in NumPy). */
+typedef struct Gathers {
+  uint32_t n;
+  uint32_t at[IR_MAX_RANK]; /* among the axes that stay */
+  Val index[IR_MAX_RANK];
+  uint32_t place, rank; /* of the axes of the indices in the result */
+} Gathers;
+
+/* axes: source axis of each axis that stays, 0xff = a new one. */
+static bool find_gathers(Elab *E, const Selection *s, const uint8_t *axes, uint32_t n_axes, Gathers *g, Span span) {
+  *g = (Gathers){0};
+  for (uint32_t k = 0; k < n_axes; k++) {
+    if (axes[k] == 0xff || s->axis[axes[k]].kind != AXIS_GATHER) continue;
+    g->index[g->n] = s->axis[axes[k]].start;
+    g->at[g->n++] = k;
   }
-  Val i = s->axis[s->out[0]].start, j = s->axis[s->out[1]].start;
-  if (!broadcast_pair(E, &i, &j, span, ",")) return val_error();
-  int64_t rank = type_of(E, i)->rank;
-  Builder *b = &E->g->cur->b;
-  NodeId rows = ir_gather(b, node_of(E, v), node_of(E, i), 0, 0);
-  return val_tensor(E, ir_gather(b, rows, node_of(E, j), rank, rank));
+  for (uint32_t pass = 0; pass < 2; pass++)
+    for (uint32_t k = 1; k < g->n; k++)
+      if (!broadcast_pair(E, &g->index[0], &g->index[k], span, ",")) return false;
+  if (!g->n) return true;
+  g->rank = type_of(E, g->index[0])->rank;
+  g->place = g->at[g->n - 1] - g->at[0] == g->n - 1 ? g->at[0] : 0;
+  return true;
 }
 
-static uint32_t count_gathers(const Selection *s, uint32_t rank) {
-  uint32_t n = 0;
-  for (uint32_t k = 0; k < rank; k++) n += s->axis[k].kind == AXIS_GATHER;
-  return n;
+/* Order of axes in which the gathered ones come first. */
+static void gathered_first(const Gathers *g, uint32_t rank, int64_t *perm) {
+  uint32_t at = g->n;
+  for (uint32_t k = 0, j = 0; k < rank; k++) {
+    if (j < g->n && g->at[j] == k)
+      perm[j++] = k;
+    else
+      perm[at++] = k;
+  }
+}
+
+static NodeId in_order(Builder *b, NodeId x, const int64_t *perm) {
+  bool same = true;
+  for (uint32_t k = 0; x != IR_NONE && k < ir_type_of(b, x)->rank; k++) same &= perm[k] == k;
+  return same ? x : ir_transpose(b, x, perm);
+}
+
+/* Order that brings the leading axes of the indices to their place. */
+static void indices_placed(const Gathers *g, uint32_t rank, int64_t *perm) {
+  for (uint32_t k = 0; k < rank; k++) perm[k] = k < g->place ? k + g->rank : k < g->place + g->rank ? k - g->place : k;
+}
+
+static void inverse(const int64_t *perm, uint32_t n, int64_t *out) {
+  for (uint32_t k = 0; k < n; k++) out[perm[k]] = k;
+}
+
+/* x[i, j, ..]: the entries named by the indices together, taken axis by axis. */
+static Val gather_all(Elab *E, Val v, const Selection *s, Span span) {
+  Gathers g;
+  if (is_error(v) || !find_gathers(E, s, s->out, s->n_out, &g, span)) return val_error();
+  if (!g.n) return v;
+  Builder *b = &E->g->cur->b;
+  if (g.n == 1) return val_tensor(E, ir_gather(b, node_of(E, v), node_of(E, g.index[0]), g.at[0], 0));
+  int64_t perm[2 * IR_MAX_RANK];
+  gathered_first(&g, s->n_out, perm);
+  NodeId x = in_order(b, node_of(E, v), perm);
+  for (uint32_t k = 0; k < g.n && x != IR_NONE; k++)
+    x = ir_gather(b, x, node_of(E, g.index[k]), k ? g.rank : 0, k ? g.rank : 0);
+  if (x == IR_NONE) return val_error();
+  indices_placed(&g, ir_type_of(b, x)->rank, perm);
+  return val_tensor(E, in_order(b, x, perm));
 }
 
 Val index_value(Elab *E, Val v, const IndexItem *item, uint32_t n, Span span) {
@@ -291,46 +332,124 @@ Val index_value(Elab *E, Val v, const IndexItem *item, uint32_t n, Span span) {
   const Type t = *type_of(E, v);
   Selection s = {0};
   if (!select_axes(E, &t, item, n, span, &s, v)) return val_error();
-  uint32_t gathers = count_gathers(&s, t.rank);
-  if (gathers > 2) return elab_error(E, "E0900", span, "more than two index tensors in one bracket are not there yet");
   NodeId x = constant_part(E, node_of(E, v), &t, &s);
   if (s.runtime) x = runtime_part(E, x, &s, t.rank);
   if (x == IR_NONE) return val_error();
-  Val r = shape_result(E, x, &s, v.ones, item, n);
-  return gathers == 2 ? gather_pairs(E, r, &s, span) : gather_one(E, r, &s);
+  return gather_all(E, shape_result(E, x, &s, v.ones, item, n), &s, span);
 }
 
 /* ---------------------------------------------------------------- writing */
 
-/* x[i] = e with an index tensor on one axis: a scatter, the last write wins. */
-static Val scatter_assign(Elab *E, Val x, const Selection *s, uint32_t rank, Val e, Span span) {
-  uint32_t axis = 0;
-  for (uint32_t k = 0; k < rank; k++) {
-    if (s->axis[k].kind == AXIS_GATHER)
-      axis = k;
-    else if (s->axis[k].kind != AXIS_ALL)
-      return elab_error(E, "E0900", span, "an assignment mixes an index tensor with other indices");
-  }
-  if (axis) return elab_error(E, "E0900", span, "an assignment by an index tensor goes along axis 0");
-  Val i = s->axis[axis].start;
-  const Type ti = *type_of(E, i), tx = *type_of(E, x);
-  if (ti.rank + tx.rank - 1u > IR_MAX_RANK) return elab_error(E, "E0302", span, "a tensor has at most 8 axes");
-  int64_t dim[IR_MAX_RANK];
-  memcpy(dim, ti.dim, ti.rank * sizeof *dim);
-  memcpy(dim + ti.rank, tx.dim + 1, (tx.rank - 1u) * sizeof *dim);
-  Val target = val_tensor(E, ir_full(&E->g->cur->b, ir_type(E->m, (DType)tx.dtype, ti.rank + tx.rank - 1u, dim), 0));
-  Val u = e;
-  if (!broadcast_pair(E, &target, &u, span, "=")) return val_error();
-  Attr a = {0};
-  NodeId in[3] = {node_of(E, x), node_of(E, i), node_of(E, u)};
-  return val_tensor_ones(E, ir_emit(&E->g->cur->b, OP_scatter_set, in, 3, &a), x.ones);
+/* The entries of the box that a selection cuts out; axes with an index tensor are whole. */
+static NodeId read_box(Elab *E, NodeId x, const Type *t, const Selection *s) {
+  x = constant_part(E, x, t, s);
+  return s->runtime ? runtime_part(E, x, s, t->rank) : x;
 }
 
-/* A step other than 1: a gather of positions. */
-static bool has_step(const Selection *s, uint32_t rank) {
-  for (uint32_t k = 0; k < rank; k++)
-    if (s->axis[k].kind == AXIS_SLICE && s->axis[k].step != 1) return true;
+/* Spreads the entries of stepped slices over what lies between them in x. */
+static NodeId fill_steps(Elab *E, NodeId x, NodeId part, const Type *t, Selection *s) {
+  Builder *b = &E->g->cur->b;
+  int64_t none[IR_MAX_RANK] = {0}, behind[IR_MAX_RANK] = {0}, between[IR_MAX_RANK] = {0};
+  bool steps = false;
+  for (uint32_t k = 0; k < t->rank; k++) {
+    AxisUse *u = &s->axis[k];
+    if (u->kind != AXIS_SLICE || u->step == 1) continue;
+    int64_t n = use_extent(u);
+    between[k] = n > 1 ? u->step - 1 : 0;
+    behind[k] = u->hi - u->lo - (n ? (n - 1) * u->step + 1 : 0);
+    u->step = 1;
+    steps = true;
+  }
+  if (!steps || part == IR_NONE) return part;
+  NodeId hit = ir_full(b, ir_type(E->m, DT_BOOL, t->rank, ir_type_of(b, part)->dim), 1);
+  return ir_select(b, ir_pad(b, hit, none, behind, between), ir_pad(b, part, none, behind, between),
+                   read_box(E, x, t, s));
+}
+
+static NodeId write_box(Elab *E, NodeId x, NodeId part, const Type *t, Selection *s) {
+  NodeId in[IR_MAX_RANK + 2] = {x, fill_steps(E, x, part, t, s)};
+  if (in[1] == IR_NONE) return IR_NONE;
+  for (uint32_t k = 0; k < t->rank; k++) in[k + 2] = start_node(E, &s->axis[k]);
+  return ir_emit(&E->g->cur->b, OP_dynamic_put, in, t->rank + 2u, NULL);
+}
+
+/* One index into the axes of extents dim, row-major; -1 where one of them is out of range. */
+static NodeId flat_index(Elab *E, const Gathers *g, const int64_t *dim) {
+  Builder *b = &E->g->cur->b;
+  NodeId flat = node_of(E, g->index[0]), bad = IR_NONE;
+  const TypeId type = ir_node(E->m, b->region, flat)->type;
+  for (uint32_t k = 0; k < g->n; k++) {
+    NodeId i = node_of(E, g->index[k]);
+    NodeId out = ir_binary(b, OP_or, ir_binary(b, OP_lt, i, ir_full(b, type, 0)),
+                           ir_binary(b, OP_le, ir_full(b, type, (double)dim[k]), i));
+    bad = k ? ir_binary(b, OP_or, bad, out) : out;
+    if (k) flat = ir_binary(b, OP_add, ir_binary(b, OP_mul, flat, ir_full(b, type, (double)dim[k])), i);
+  }
+  return ir_select(b, bad, ir_full(b, type, -1), flat);
+}
+
+/* part with u written at the indices, the last one winning. u: [axes of the indices.., the other axes of part..]. */
+static NodeId scatter_box(Elab *E, NodeId part, NodeId u, const Gathers *g) {
+  Builder *b = &E->g->cur->b;
+  int64_t perm[IR_MAX_RANK], back[IR_MAX_RANK], dim[IR_MAX_RANK], flat[IR_MAX_RANK] = {1};
+  const Type t = *ir_type_of(b, part);
+  gathered_first(g, t.rank, perm);
+  inverse(perm, t.rank, back);
+  for (uint32_t k = 0; k < t.rank; k++) dim[k] = t.dim[perm[k]];
+  for (uint32_t k = 0; k < g->n; k++) flat[0] *= dim[k];
+  for (uint32_t k = g->n; k < t.rank; k++) flat[k - g->n + 1] = dim[k];
+  NodeId x = in_order(b, part, perm);
+  if (g->n > 1) x = ir_reshape(b, x, t.rank - g->n + 1, flat);
+  NodeId in[3] = {x, g->n > 1 ? flat_index(E, g, dim) : node_of(E, g->index[0]), u};
+  x = ir_emit(b, OP_scatter_set, in, 3, &(Attr){0});
+  if (x != IR_NONE && g->n > 1) x = ir_reshape(b, x, t.rank, dim);
+  return x == IR_NONE ? x : in_order(b, x, back);
+}
+
+/* The shape of x[I], of which e may be a part that grows. */
+static bool fit_assigned(Elab *E, Val *e, DType dtype, uint32_t rank, const int64_t *dim, Span span) {
+  if (rank > IR_MAX_RANK) return elab_error(E, "E0302", span, "a tensor has at most 8 axes"), false;
+  Val like = val_tensor(E, ir_full(&E->g->cur->b, ir_type(E->m, dtype, rank, dim), 0));
+  bool ok = type_of(E, *e)->rank <= rank && broadcast_pair(E, &like, e, span, "=");
+  const Type *t = is_error(*e) ? NULL : type_of(E, *e);
+  if (ok && t->rank == rank && memcmp(t->dim, dim, rank * sizeof *dim) == 0) return true;
+  if (ok || (t && t->rank > rank))
+    elab_error(E, "E0301", span, "%s does not fit into %s", type_text(E, *e), dims_text(E, rank, dim));
   return false;
+}
+
+/* What is written into the box, in its shape. */
+static NodeId new_box(Elab *E, NodeId x, const Type *t, const Selection *s, Val e, Span span) {
+  Builder *b = &E->g->cur->b;
+  uint8_t axes[IR_MAX_RANK];
+  uint32_t n = 0, rank = 0;
+  for (uint32_t k = 0; k < s->n_out; k++)
+    if (s->out[k] != 0xff) axes[n++] = s->out[k];
+  Gathers g;
+  if (!find_gathers(E, s, axes, n, &g, span)) return IR_NONE;
+  const Type index = g.n ? *type_of(E, g.index[0]) : (Type){0};
+  int64_t dim[3 * IR_MAX_RANK], box[2 * IR_MAX_RANK];
+  for (uint32_t k = 0, others = 0; k <= n; k++) { /* the shape of x[I] */
+    if (g.n && others == g.place && rank == g.place)
+      for (uint32_t j = 0; j < g.rank; j++) dim[rank++] = index.dim[j];
+    if (k == n || s->axis[axes[k]].kind == AXIS_GATHER) continue;
+    dim[rank++] = use_extent(&s->axis[axes[k]]);
+    others++;
+  }
+  if (!fit_assigned(E, &e, (DType)t->dtype, rank, dim, span)) return IR_NONE;
+  uint32_t in_box = g.rank;
+  memcpy(box, index.dim, g.rank * sizeof *box);
+  for (uint32_t k = 0; k < t->rank; k++)
+    if (s->axis[k].kind != AXIS_GATHER) box[in_box++] = use_extent(&s->axis[k]);
+  int64_t perm[IR_MAX_RANK], back[IR_MAX_RANK];
+  indices_placed(&g, rank, perm);
+  inverse(perm, rank, back);
+  NodeId u = ir_reshape(b, in_order(b, node_of(E, e), back), in_box, box);
+  if (!g.n || u == IR_NONE) return u;
+  g.n = 0;
+  for (uint32_t k = 0; k < t->rank; k++)
+    if (s->axis[k].kind == AXIS_GATHER) g.at[g.n++] = k;
+  return scatter_box(E, read_box(E, x, t, s), u, &g);
 }
 
 Val index_assign(Elab *E, Val v, const IndexItem *item, uint32_t n, Val e, Span span) {
@@ -341,29 +460,11 @@ Val index_assign(Elab *E, Val v, const IndexItem *item, uint32_t n, Val e, Span 
   e = to_tensor(E, e, (DType)t.dtype, span);
   Selection s = {0};
   if (is_error(e) || !select_axes(E, &t, item, n, span, &s, x)) return val_error();
-  if (s.gathers) return scatter_assign(E, x, &s, t.rank, e, span);
-  if (has_step(&s, t.rank)) {
-    elab_error(E, "E0900", span, "an assignment to a slice with a step is not there yet");
-    elab_hint(E, "assign by an index tensor: `x[arange(a, b, step)] = e`");
-    return val_error();
-  }
-  int64_t part[IR_MAX_RANK], full[IR_MAX_RANK];
-  uint32_t rank = 0;
-  for (uint32_t k = 0; k < t.rank; k++) full[k] = use_extent(&s.axis[k]);
-  for (uint32_t k = 0; k < s.n_out; k++)
-    if (s.out[k] != 0xff) part[rank++] = full[s.out[k]];
-  Val like = val_tensor(E, ir_full(&E->g->cur->b, ir_type(E->m, (DType)t.dtype, rank, part), 0));
-  const Type *te = type_of(E, e);
-  if (te->rank > rank)
-    return elab_error(E, "E0301", span, "%s does not fit into %s", type_text(E, e), type_text(E, like));
-  if (!broadcast_pair(E, &like, &e, span, "=")) return val_error();
-  te = type_of(E, e);
-  if (te->rank != rank || memcmp(te->dim, part, rank * sizeof *part) != 0)
-    return elab_error(E, "E0301", span, "%s does not fit into %s", type_text(E, e), dims_text(E, rank, part));
-  Builder *b = &E->g->cur->b;
-  NodeId in[IR_MAX_RANK + 2] = {node_of(E, x), ir_reshape(b, node_of(E, e), t.rank, full)};
-  for (uint32_t k = 0; k < t.rank; k++) in[k + 2] = start_node(E, &s.axis[k]);
-  return val_tensor_ones(E, ir_emit(b, OP_dynamic_put, in, t.rank + 2u, NULL), x.ones);
+  NodeId part = new_box(E, node_of(E, x), &t, &s, e, span);
+  if (part == IR_NONE) return val_error();
+  bool whole = true;
+  for (uint32_t k = 0; k < t.rank; k++) whole &= s.axis[k].kind == AXIS_ALL || s.axis[k].kind == AXIS_GATHER;
+  return val_tensor_ones(E, whole && s.gathers ? part : write_box(E, node_of(E, x), part, &t, &s), x.ones);
 }
 
 /* ---------------------------------------------------------------- members */

@@ -34,10 +34,6 @@ static bool parse_term(BuiltinCall *c, const char *p, const char *end, uint32_t 
     }
     if (!isalpha((unsigned char)*p))
       return elab_error(E, "E0320", c->at[0], "`%c` cannot stand in the text of `einsum`", *p), false;
-    if (has(t, (uint8_t)*p)) {
-      elab_error(E, "E0900", c->at[0], "the axis `%c` twice in one term of `einsum` is not there yet", *p);
-      return false;
-    }
     if (t->n == IR_MAX_RANK) return elab_error(E, "E0320", c->at[0], "a tensor has at most 8 axes"), false;
     t->label[t->n++] = (uint8_t)*p;
   }
@@ -102,6 +98,40 @@ static Term needed(const Term *out, const Term *term, uint32_t from, uint32_t n)
   return need;
 }
 
+/* An axis named twice stands for the diagonal: i is named again at j > i, which disappears. */
+static NodeId diagonal(Builder *b, NodeId x, uint32_t i, uint32_t j) {
+  const Type t = *ir_type_of(b, x);
+  int64_t perm[IR_MAX_RANK] = {i, j}, dim[IR_MAX_RANK], lo[IR_MAX_RANK] = {0}, step[IR_MAX_RANK];
+  for (uint32_t k = 0, at = 2; k < t.rank; k++)
+    if (k != i && k != j) perm[at++] = k;
+  for (uint32_t k = 1; k < t.rank; k++) dim[k - 1] = t.dim[perm[k]], step[k - 1] = 1;
+  int64_t n = t.dim[i];
+  dim[0] = n * n, step[0] = n + 1;
+  x = ir_reshape(b, ir_transpose(b, x, perm), t.rank - 1u, dim);
+  x = ir_slice(b, x, lo, dim, step);
+  for (uint32_t k = 0; k + 1 < t.rank; k++) perm[k] = k < i ? k + 1 : k == i ? 0 : k;
+  return ir_transpose(b, x, perm);
+}
+
+/* Diagonals of all axes that the term names twice; false after an error. */
+static bool take_diagonals(BuiltinCall *c, Term *t, Val *v) {
+  Elab *E = c->E;
+  for (uint32_t j = 1; j < t->n; j++) {
+    uint32_t i = place(t, t->label[j]);
+    if (i == j) continue;
+    const Type *type = type_of(E, *v);
+    if (type->dim[i] != type->dim[j]) {
+      elab_error(E, "E0320", c->span, "the axis `%c` of `einsum` is %lld and %lld in %s", t->label[j],
+                 (long long)type->dim[i], (long long)type->dim[j], type_text(E, *v));
+      return false;
+    }
+    *v = val_tensor(E, diagonal(&E->g->cur->b, node_of(E, *v), i, j));
+    memmove(t->label + j, t->label + j + 1, t->n - j - 1);
+    t->n--, j--;
+  }
+  return true;
+}
+
 static bool check_extents(BuiltinCall *c, const Term *term, const Val *v, uint32_t n) {
   for (uint32_t k = 0; k < n; k++)
     for (uint32_t j = 0; j < term[k].n; j++)
@@ -139,7 +169,11 @@ static bool parse_spec(BuiltinCall *c, const Val *v, Term *term, Term *out) {
   for (const char *q = p; q < arrow; q++) commas += *q == ',';
   if (commas != c->n_rest)
     return elab_error(E, "E0320", c->span, "`einsum` names %u operands and gets %u", commas, c->n_rest), false;
-  return parse_term(c, arrow + 2, p + strlen(p), rest, out);
+  if (!parse_term(c, arrow + 2, p + strlen(p), rest, out)) return false;
+  for (uint32_t k = 0; k < out->n; k++)
+    if (place(out, out->label[k]) != k)
+      return elab_error(E, "E0320", c->at[0], "the result of `einsum` names the axis `%c` twice", out->label[k]), false;
+  return true;
 }
 
 Val bi_einsum(BuiltinCall *c) {
@@ -155,7 +189,10 @@ Val bi_einsum(BuiltinCall *c) {
   }
   for (uint32_t k = 0; k < c->n_rest; k++) v[k] = tensor_cast(E, v[k], d, c->span);
   Term term[8], out;
-  if (!parse_spec(c, v, term, &out) || !check_extents(c, term, v, c->n_rest)) return val_error();
+  if (!parse_spec(c, v, term, &out)) return val_error();
+  for (uint32_t k = 0; k < c->n_rest; k++)
+    if (!take_diagonals(c, &term[k], &v[k])) return val_error();
+  if (!check_extents(c, term, v, c->n_rest)) return val_error();
   Builder *b = &E->g->cur->b;
   NodeId x = node_of(E, v[0]);
   Term tx = term[0];
