@@ -1,6 +1,7 @@
 /* Which names of a body are differentiated with respect to: their bindings become anchors, so that a gradient belongs
  * to a binding and never to an equal expression elsewhere. */
 #include "frontend/elab/internal.h"
+#include "frontend/syntax/visit.h"
 
 typedef struct NameSet {
   const void *body;
@@ -20,8 +21,7 @@ typedef struct Scan {
   const Scope *scope;
 } Scan;
 
-static void scan_expr(Scan *s, const Expr *e);
-static void scan_block(Scan *s, const Block *b);
+static void scan_block(void *user, const Block *b);
 
 static void add_target(Scan *s, const Expr *e) {
   if (e->kind == EXPR_NAME && !name_in(s->set, e->name.text)) list_push(s->E, &s->set->name, e->name.text);
@@ -54,52 +54,14 @@ static void scan_call(Scan *s, const Expr *e) {
   }
 }
 
-static void scan_items(Scan *s, const IndexItem *item, uint32_t n) {
-  for (uint32_t k = 0; k < n; k++) {
-    scan_expr(s, item[k].at);
-    scan_expr(s, item[k].lo);
-    scan_expr(s, item[k].hi);
-  }
+static void scan_expr(void *user, const Expr *e) {
+  visit_expr(&(Visitor){.expr = scan_expr, .block = scan_block, .user = user}, e);
+  if (e->kind == EXPR_CALL) scan_call(user, e);
 }
 
-static void scan_loop(Scan *s, const Loop *l) {
-  for (uint32_t k = 0; k < l->n_sources; k++) scan_expr(s, l->source[k].over);
-  scan_expr(s, l->until);
-  scan_block(s, &l->body);
-}
-
-static void scan_expr(Scan *s, const Expr *e) {
-  if (!e) return;
-  scan_expr(s, e->a);
-  scan_expr(s, e->b);
-  scan_expr(s, e->c);
-  switch (e->kind) {
-  case EXPR_LIST:
-  case EXPR_TUPLE:
-    for (uint32_t k = 0; k < e->n; k++) scan_expr(s, e->item[k]);
-    break;
-  case EXPR_CALL:
-    for (uint32_t k = 0; k < e->n; k++) scan_expr(s, e->arg[k].value);
-    scan_call(s, e);
-    break;
-  case EXPR_INDEX: scan_items(s, e->index, e->n); break;
-  case EXPR_LOOP: scan_loop(s, e->loop); break;
-  default: break;
-  }
-}
-
-static void scan_stmt(Scan *s, const Stmt *t) {
-  scan_expr(s, t->value);
-  scan_expr(s, t->value2);
-  for (uint32_t k = 0; k < t->n_target; k++) scan_items(s, t->target[k].index, t->target[k].n_index);
-  for (uint32_t k = 0; k < t->n_output; k++) scan_expr(s, t->output[k].value);
-  if (t->loop) scan_loop(s, t->loop);
-  scan_block(s, &t->body);
-  scan_block(s, &t->otherwise);
-}
-
-static void scan_block(Scan *s, const Block *b) {
-  for (uint32_t k = 0; k < b->n; k++) scan_stmt(s, b->stmt[k]);
+static void scan_block(void *user, const Block *b) {
+  for (uint32_t k = 0; k < b->n; k++)
+    visit_stmt(&(Visitor){.expr = scan_expr, .block = scan_block, .user = user}, b->stmt[k]);
 }
 
 const NameSet *anchor_names(Elab *E, const void *body, const Block *b, const Expr *value, const Param *param,
@@ -112,7 +74,7 @@ const NameSet *anchor_names(Elab *E, const void *body, const Block *b, const Exp
   scope_bind(E, E->anchor_sets, elab_text(E, "%p", body), (Val){.anchors = set}, SPAN_NONE);
   Scan s = {E, set, E->act->scope};
   if (b) scan_block(&s, b);
-  scan_expr(&s, value);
+  if (value) scan_expr(&s, value);
   return set;
 }
 
@@ -125,6 +87,7 @@ static bool numeric(Val v) {
   return true;
 }
 
+/* Numbers become tensors: a variable. */
 Val anchor_value(Elab *E, Val v) {
   v = read_value(E, v);
   if (numeric(v)) v = to_tensor(E, v, E->fdt, E->span);
@@ -132,4 +95,11 @@ Val anchor_value(Elab *E, Val v) {
   NodeId n = node_of(E, v);
   Attr a = {.index = (int64_t)E->next_anchor++};
   return n == IR_NONE ? val_error() : val_tensor_ones(E, ir_emit(&E->g->cur->b, OP_anchor, &n, 1, &a), v.ones);
+}
+
+Val anchor_binding(Elab *E, Val v, Name name) {
+  if (!name_in(E->act->anchors, name.text)) return v;
+  v = anchor_value(E, v);
+  if (v.kind == V_TENSOR) vec_push(&E->anchored, ((AnchoredName){name, v.t.frame, v.t.node}));
+  return v;
 }

@@ -56,6 +56,57 @@ static const char *signature(Elab *E, const char *callee, const Param *param, ui
   return s;
 }
 
+/* `cell(16, h, x)`: the arguments of a layer's two lists in one. */
+static bool one_list_hint(Elab *E, const Closure *layer, const Args *a) {
+  const Func *f = layer->func;
+  uint32_t first = a->n - f->n_param;
+  if (a->n < f->n_param || first > f->n_config) return false;
+  StrBuf b = {0};
+  sb_printf(&b, "%s(", layer->name);
+  for (uint32_t k = 0; k < a->n; k++) {
+    if (k == first)
+      sb_puts(&b, ")(");
+    else if (k)
+      sb_puts(&b, ", ");
+    const Span s = a->span[k];
+    if (a->name[k]) sb_printf(&b, "%s = ", a->name[k]);
+    sb_printf(&b, "%.*s", (int)(s.end - s.begin), E->sources->source.at[s.source].text + s.begin);
+  }
+  elab_hint(E, "what it is, then what it is applied to: `%s)`", b.s);
+  sb_free(&b);
+  return true;
+}
+
+/* `dense(x)`: what the layer is to be applied to stands in its first list. */
+static bool tensor_config_hint(Elab *E, const Instance *i) {
+  const Func *f = i->def->func;
+  const Slot *s = f->n_config && f->n_param ? scope_here(i->config, f->config[0].name.text) : NULL;
+  if (!s || s->value.kind != V_TENSOR) return false;
+  const char *config = f->config[0].name.text, *x = f->param[0].name.text;
+  elab_hint(E, "a layer takes two lists: `%s(%s)(%s)`", i->layer, config, x);
+  return true;
+}
+
+void callable_hint(Elab *E, Val v) {
+  if (v.kind == V_INSTANCE && tensor_config_hint(E, v.instance)) return;
+  if (v.kind == V_BUILTIN) elab_hint(E, "call it: `%s(..)`", v.builtin->name);
+  if (v.kind == V_LAYER) elab_hint(E, "a layer takes two lists: `%s(..)(x)`", v.fn->name);
+  if (v.kind != V_FN && v.kind != V_INSTANCE) return;
+  const Closure *c = v.kind == V_FN ? v.fn : v.instance->def;
+  const char *name = c->name;
+  if (v.kind == V_INSTANCE && v.instance->auto_named) name = elab_text(E, "%s(..)", c->name);
+  if (v.kind == V_INSTANCE && !v.instance->auto_named) {
+    const char *dot = strrchr(v.instance->name, '.');
+    name = dot ? dot + 1 : v.instance->name;
+  }
+  const Param *param = c->lambda ? c->lambda->param : c->func->param;
+  StrBuf b = {0};
+  for (uint32_t k = 0; k < (c->lambda ? c->lambda->n : c->func->n_param); k++)
+    if (!param[k].value) sb_printf(&b, "%s%s", b.n ? ", " : "", param[k].name.text);
+  elab_hint(E, "call it: `%s(%s)`", name, b.s ? b.s : "");
+  sb_free(&b);
+}
+
 /* Which argument each parameter takes; UINT32_MAX = its default. */
 static bool match_args(Elab *E, const Param *param, uint32_t n, const Args *a, Span span, const char *callee,
                        uint32_t *from) {
@@ -93,6 +144,19 @@ static bool match_args(Elab *E, const Param *param, uint32_t n, const Args *a, S
   return true;
 }
 
+bool bind_config(Elab *E, Scope *scope, const Closure *layer, const Args *a, Span span) {
+  const Func *f = layer->func;
+  uint32_t positional = 0, errors = E->sink->n_errors;
+  for (uint32_t k = 0; k < a->n; k++) positional += !a->name[k];
+  if (positional > f->n_config && f->n_param) {
+    elab_error(E, "E0401", span, "`%s` is a layer: it takes two lists of arguments", layer->name);
+    if (!one_list_hint(E, layer, a))
+      elab_hint(E, "it is declared as %s%s", signature(E, layer->name, f->config, f->n_config),
+                signature(E, "", f->param, f->n_param));
+  }
+  return E->sink->n_errors == errors && bind_params(E, scope, f->config, f->n_config, a, span, layer->name);
+}
+
 bool bind_params(Elab *E, Scope *scope, const Param *param, uint32_t n, const Args *a, Span span, const char *callee) {
   uint32_t *from = arena_array(&E->mem, uint32_t, n + 1);
   if (!match_args(E, param, n, a, span, callee, from)) return false;
@@ -103,7 +167,7 @@ bool bind_params(Elab *E, Scope *scope, const Param *param, uint32_t n, const Ar
     v.literal = false;
     if (param[k].pattern.present && !bind_pattern(E, scope, &param[k].pattern, &v, at, param[k].name.text))
       return false;
-    if (name_in(E->act->anchors, param[k].name.text)) v = anchor_value(E, v);
+    v = anchor_binding(E, v, param[k].name);
     scope_bind(E, scope, param[k].name.text, v, param[k].name.span);
   }
   return true;

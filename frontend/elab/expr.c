@@ -251,6 +251,12 @@ static Val expr_unary(Elab *E, const Expr *e) {
 
 static bool compile_time(Val v) { return !val_has_tensor(v) && v.kind != V_GROUP; }
 
+/* An operator on a function: the call may have been forgotten. */
+static Val with_call_hint(Elab *E, Val r, Val a, Val b) {
+  if (is_error(r) && (is_callable(a) || is_callable(b))) callable_hint(E, is_callable(a) ? a : b);
+  return r;
+}
+
 static Val expr_binary(Elab *E, const Expr *e) {
   Val a = expr_value(E, e->a);
   /* `and`, `or` decide at compile time without looking at the right side when the left settles it */
@@ -263,10 +269,12 @@ static Val expr_binary(Elab *E, const Expr *e) {
   bool ordered = e->bin < BIN_EQ || (e->bin >= BIN_LT && e->bin <= BIN_GE);
   bool lists = (is_list(a) || is_list(b)) && ordered && !(is_list(a) && is_list(b) && e->bin == BIN_ADD);
   if (compile_time(a) && compile_time(b) && !(lists && (is_number(a) || is_number(b) || (is_list(a) && is_list(b)))))
-    return val_binary(E, e->bin, a, b, e->span);
-  if ((!is_number(a) && !is_list(a) && a.kind != V_TENSOR) || (!is_number(b) && !is_list(b) && b.kind != V_TENSOR))
-    return elab_error(E, "E0303", e->span, "`%s` does not take %s and %s", binary_sign(e->bin), val_kind_name(E, a),
-                      val_kind_name(E, b));
+    return with_call_hint(E, val_binary(E, e->bin, a, b, e->span), a, b);
+  if ((!is_number(a) && !is_list(a) && a.kind != V_TENSOR) || (!is_number(b) && !is_list(b) && b.kind != V_TENSOR)) {
+    elab_error(E, "E0303", e->span, "`%s` does not take %s and %s", binary_sign(e->bin), val_kind_name(E, a),
+               val_kind_name(E, b));
+    return with_call_hint(E, val_error(), a, b);
+  }
   Val r = tensor_arith(E, e->bin, a, b, e->span);
   if (elab_ir_errors(E, e->span)) return val_error();
   return r;

@@ -285,6 +285,7 @@ static Scope *used_file(Elab *E, const char *path, Span span) {
   scope->file = true;
   DType fdt = E->fdt;
   elab_file(E, ast, scope, false);
+  if (E->sink->n_errors == errors) warn_unread_values(E, ast, scope);
   E->fdt = fdt;
   E->used.at[at].value.module = scope;
   return scope;
@@ -440,53 +441,6 @@ static Scope *file_scope(Elab *E, Scope *parent) {
   return s;
 }
 
-/* A picked task reads parameters that only a task that was not picked would have trained. */
-static void warn_skipped(Elab *E) {
-  if (!E->skipped || E->o->loaded) return;
-  for (uint32_t k = 0; k < E->m->task.n; k++) {
-    const Task *t = &E->m->task.at[k];
-    if (t->kind == TASK_INIT || t->kind == TASK_LET) continue;
-    for (uint32_t j = 0; j < t->step.n_in; j++) {
-      const Binding *b = &t->step.in[j];
-      if (b->kind != IN_CELL || E->m->cell.at[b->index].kind != CELL_PARAM || E->info.at[b->index].trained) continue;
-      elab_warning(E, "W0502", ir_loc_get(E->m, t->loc)->span,
-                   "`%s` reads `%s` as it was first drawn: `%s` does not run", t->name, E->m->cell.at[b->index].name,
-                   E->skipped);
-      elab_hint(E, "run `%s` too, or load what it trained with --load", E->skipped);
-      return;
-    }
-  }
-}
-
-/* Warnings on the whole: parameters that no task trains. */
-static void check_whole(Elab *E) {
-  warn_skipped(E);
-  bool trains = false;
-  for (uint32_t k = 0; k < E->m->task.n; k++) trains |= E->m->task.at[k].kind == TASK_TRAIN;
-  if (!trains || E->o->n_tasks || E->sink->n_errors) return;
-  for (CellId c = 0; c < E->m->cell.n; c++) {
-    const Cell *cell = &E->m->cell.at[c];
-    const Instance *owner = E->info.at[c].owner;
-    while (owner && !owner->copy_of) owner = owner->owner;
-    if (cell->kind != CELL_PARAM || E->info.at[c].trained || owner) continue;
-    elab_warning(E, "W0401", ir_loc_get(E->m, cell->loc)->span, "no task trains the parameter `%s`", cell->name);
-  }
-}
-
-static void check_picked(Elab *E) {
-  for (uint32_t k = 0; k < E->o->n_tasks; k++) {
-    bool found = false;
-    for (uint32_t j = 0; j < E->task_names.n; j++) found |= strcmp(E->task_names.at[j], E->o->tasks[k]) == 0;
-    if (found) continue;
-    diag_error(E->sink, "E0701", SPAN_NONE, "there is no task called `%s`", E->o->tasks[k]);
-    diag_status(E->sink, EXIT_USAGE);
-    StrBuf b = {0};
-    for (uint32_t j = 0; j < E->task_names.n; j++) sb_printf(&b, "%s%s", j ? ", " : "", E->task_names.at[j]);
-    diag_hint(E->sink, "tasks of this file: %s", b.s ? b.s : "none");
-    sb_free(&b);
-  }
-}
-
 static void elab_free(Elab *E) {
   for (uint32_t k = 0; k < E->asts.n; k++) ast_free(E->asts.at[k]);
   for (uint32_t k = 0; k < E->instance.n; k++) vec_free(&E->instance.at[k]->child);
@@ -495,6 +449,7 @@ static void elab_free(Elab *E) {
   vec_free(&E->info);
   vec_free(&E->setting);
   vec_free(&E->note);
+  vec_free(&E->anchored);
   vec_free(&E->settable);
   vec_free(&E->task_names);
   vec_free(&E->used);
@@ -547,8 +502,8 @@ bool elaborate(SourceMap *sources, const Ast *ast, const ElabOptions *o, Elabora
   load_library(E);
   elab_file(E, ast, E->file, true);
   check_settings(E);
-  check_picked(E);
   check_whole(E);
+  if (E->sink->n_errors == errors) warn_unread_values(E, ast, E->file);
   E->g = E->init;
   Task *init = &E->m->task.at[0];
   init->step = graph_close(E, E->init);

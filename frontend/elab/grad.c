@@ -66,8 +66,34 @@ static NodeId target_node(Elab *E, Frame *f, Val x, Span span) {
   return n;
 }
 
-static const char *target_text(Elab *E, Val x) {
-  return x.kind == V_CELL ? elab_text(E, "`%s`", E->m->cell.at[x.cell].name) : "it";
+/* The name that a target was bound to: the user's rather than a library function's, NULL when it has none. */
+static const AnchoredName *target_binding(Elab *E, Val x) {
+  if (x.kind != V_TENSOR) return NULL;
+  RegionId r = x.t.frame->b.region;
+  const AnchoredName *found = NULL;
+  for (NodeId n = x.t.node;; n = ir_operands(E->m, r, ir_node(E->m, r, n))[0]) {
+    for (uint32_t k = 0; k < E->anchored.n; k++) {
+      const AnchoredName *a = &E->anchored.at[k];
+      if (a->frame == x.t.frame && a->node == n && (!found || !span_in_library(E, a->name.span))) found = a;
+    }
+    if (ir_node(E->m, r, n)->op != OP_anchor) return found;
+  }
+}
+
+/* "there is no path", and, when the value was computed from an earlier binding of the name, where it was bound anew. */
+static void no_path_error(Elab *E, const Frame *f, Val y, const bool *mark, Val x, Span span) {
+  const AnchoredName *a = target_binding(E, x);
+  const char *name = x.kind == V_CELL ? E->m->cell.at[x.cell].name : a ? a->name.text : NULL;
+  elab_error(E, "E0505", span, "there is no path of derivatives to %s from here",
+             name ? elab_text(E, "`%s`", name) : "it");
+  const Node *from = ir_node(E->m, f->b.region, y.t.node);
+  if (from->loc != IR_NONE) diag_note(E->sink, ir_loc_get(E->m, from->loc)->span, "the value comes from here");
+  for (const AnchoredName *old = E->anchored.at; a && old < a; old++) {
+    if (strcmp(old->name.text, name) != 0 || old->frame != f || !mark[old->node]) continue;
+    diag_note(E->sink, a->name.span, "`%s` was bound anew here, after the value had been computed from it", name);
+    elab_hint(E, "take the derivative before that line, or give the new value a name of its own");
+    return;
+  }
 }
 
 /* Whether y, reached in frame f by the marked nodes, depends on x through values captured from outer frames. */
@@ -111,9 +137,7 @@ static bool emit_grad(Elab *E, Val y, const Val *x, uint32_t n, bool zero_ok, Sp
   for (uint32_t k = 0; k < n && ok; k++) {
     in[k + 1] = skip_anchors(E, f->b.region, in[k + 1], mark);
     if (mark[in[k + 1]] || zero_ok || reached_outside(E, f, mark, x[k])) continue;
-    const Node *from = ir_node(E->m, f->b.region, y.t.node);
-    elab_error(E, "E0505", span, "there is no path of derivatives to %s from here", target_text(E, x[k]));
-    if (from->loc != IR_NONE) diag_note(E->sink, ir_loc_get(E->m, from->loc)->span, "the value comes from here");
+    no_path_error(E, f, y, mark, x[k], span);
     ok = false;
   }
   free(stop);
@@ -144,6 +168,7 @@ static Val scalar_objective(Elab *E, Val y, Span span) {
   if (is_error(y)) return y;
   if (y.kind != V_TENSOR) {
     elab_error(E, "E0506", span, "a derivative is taken of a tensor, found %s", val_kind_name(E, y));
+    callable_hint(E, y);
     return val_error();
   }
   y = to_float(E, y, span);

@@ -63,7 +63,7 @@ Val apply_layer(Elab *E, Closure *layer, const Args *config, const void *site, S
   Instance *owner = E->act->owner;
   uint64_t unroll = E->act->unroll;
   activation_push(E, &act, scope, span, layer->name);
-  bool ok = bind_params(E, scope, layer->func->config, layer->func->n_config, config, span, layer->name);
+  bool ok = bind_config(E, scope, layer, config, span);
   activation_pop(E, &act);
   if (!ok) return val_error();
   Instance *i = instance_new(E, owner, layer, name);
@@ -267,9 +267,7 @@ static CellId first_cell(Elab *E, const Stmt *s, const char *full, CellKind kind
   CellId c = initialised_cell(E, s, full, kind, shaped, rank, dim, dtype, owner);
   bool late = c == IR_NONE && E->init_saw_step && E->g->kind == GRAPH_STEP && owner;
   if (!late) return c;
-  E->sink->diag.n = before.diag.n;
-  E->sink->n_errors = before.n_errors;
-  E->sink->exit_status = before.exit_status;
+  take_back_errors(E, before);
   return batch_cell(E, s, full, kind, shaped, rank, dim, dtype, owner);
 }
 

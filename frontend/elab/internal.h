@@ -107,7 +107,6 @@ struct Closure {
   Scope *scope;
   Instance *owner; /* members of a layer body, lambdas written in one */
   const char *name;
-  bool is_model;
 };
 
 typedef struct Group {
@@ -291,7 +290,8 @@ typedef struct LoopCtx {
   struct LoopCtx *up;
   Frame *frame; /* NULL for compile-time loops */
   Vec(Val) yielded;
-  uint32_t n_yield; /* statements run */
+  struct Building *building; /* graph loops: what it carries */
+  uint32_t n_yield;          /* statements run */
   Span yield_span;
   int64_t along; /* axis of the last `yield .. along` */
 } LoopCtx;
@@ -341,6 +341,13 @@ struct OptimSite {
   const char *name; /* prefix of its cells */
 };
 
+/* A binding that a derivative may be taken with respect to. */
+typedef struct AnchoredName {
+  Name name;
+  const Frame *frame;
+  NodeId node;
+} AnchoredName;
+
 struct Elab {
   Arena mem;
   Arena *out_mem;
@@ -370,7 +377,8 @@ struct Elab {
   bool *set_used;
   Vec(const char *) settable;
   uint64_t next_anchor;
-  uint32_t n_tasks_done; /* trains and others already emitted: `copy` then copies trained values */
+  Vec(AnchoredName) anchored; /* in the order of the bindings */
+  uint32_t n_tasks_done;      /* trains and others already emitted: `copy` then copies trained values */
   bool init_saw_let, init_saw_step;
   bool quiet;     /* warnings are off: a second elaboration of the same text */
   uint32_t depth; /* of calls, against runaway recursion */
@@ -392,6 +400,8 @@ Val elab_error(Elab *E, const char *code, Span span, const char *fmt, ...) __att
 void elab_warning(Elab *E, const char *code, Span span, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void elab_hint(Elab *E, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void elab_label(Elab *E, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Forgets what was reported since: the text is looked at again in another way. */
+void take_back_errors(Elab *E, DiagSink before);
 /* Turns complaints of the type rules into diagnostics; true when there was one. */
 bool elab_ir_errors(Elab *E, Span span);
 /* Appends to a Vec whose memory is the elaborator's arena: never freed alone. */
@@ -417,6 +427,8 @@ static inline bool is_callable(Val v) {
   return v.kind == V_FN || v.kind == V_BUILTIN || v.kind == V_OBJECTIVE || v.kind == V_INSTANCE || v.kind == V_LAYER;
 }
 Val val_list(Elab *E, ValKind kind, uint32_t n);
+/* A hint for a function, layer or instance that stands where its value is wanted: how it is called. */
+void callable_hint(Elab *E, Val v);
 Val val_tensor(Elab *E, NodeId node); /* of the current frame; V_ERROR for IR_NONE */
 Val val_tensor_ones(Elab *E, NodeId node, uint16_t ones);
 double val_number(Val v); /* of a number */
@@ -486,6 +498,8 @@ bool call_enter(Elab *E, const char *callee, Span span);
 void call_leave(Elab *E);
 /* Binds parameters in `scope`; false after an error. */
 bool bind_params(Elab *E, Scope *scope, const Param *param, uint32_t n, const Args *a, Span span, const char *callee);
+/* The first list of a layer. */
+bool bind_config(Elab *E, Scope *scope, const Closure *layer, const Args *a, Span span);
 bool bind_pattern(Elab *E, Scope *scope, const Shape *pattern, Val *v, Span span, const char *what);
 bool declared_shape(Elab *E, const Shape *s, uint32_t *rank, int64_t *dim, uint16_t *ones);
 Activation *activation_push(Elab *E, Activation *a, Scope *scope, Span span, const char *what);
@@ -497,6 +511,14 @@ uint64_t text_hash(const char *s);
 Val index_value(Elab *E, Val v, const IndexItem *item, uint32_t n, Span span);
 Val index_assign(Elab *E, Val v, const IndexItem *item, uint32_t n, Val e, Span span);
 Val member_value(Elab *E, const Expr *e);
+
+/* ---------------------------------------------------------------- whole.c, unread.c */
+
+/* Errors and warnings on the whole module. */
+void check_whole(Elab *E);
+
+/* Warns of values in a file that nothing reads. scope: its declarations. */
+void warn_unread_values(Elab *E, const Ast *ast, const Scope *scope);
 
 /* ---------------------------------------------------------------- stmt.c, loop.c */
 
@@ -534,6 +556,8 @@ Val grad_value(Elab *E, Val y, Val x, Span span);
 Val vjp_value(Elab *E, Val y, Val x, Val w, Span span);
 Val jvp_value(Elab *E, Val y, Val x, Val v, Span span);
 Val anchor_value(Elab *E, Val v);
+/* The value a name is bound to: an anchor when the body takes a derivative with respect to the name. */
+Val anchor_binding(Elab *E, Val v, Name name);
 /* Parameters of the run that y depends on differentiably. Caller's array by CellId. */
 bool reached_params(Elab *E, Val y, bool *reached, Span span);
 bool grad_cells(Elab *E, Val y, const CellId *cell, uint32_t n, Span span, Val *out);

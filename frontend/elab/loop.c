@@ -128,6 +128,7 @@ typedef struct Building {
   Carried carry[MAX_CARRY];
   uint32_t n_carry;
   int64_t along; /* axis that `yield` collects along */
+  bool retry;    /* a weak carried number must start with another dtype */
 } Building;
 
 /* The binding a name has before the loop, in this function. */
@@ -232,7 +233,7 @@ static void bind_sequences(Elab *E, Building *w, Frame *f, const NodeId *outer) 
       E->g->cur = cur;
       v = val_tensor(E, frame_param(E, f, FP_XS, t, outer[k], k));
     }
-    if (name_in(E->act->anchors, s->var.text)) v = anchor_value(E, v);
+    v = anchor_binding(E, v, s->var);
     scope_bind(E, E->act->scope, s->var.text, v, s->var.span);
   }
 }
@@ -243,24 +244,43 @@ static void bind_carried(Elab *E, Building *w, Frame *f, const NodeId *outer) {
     TypeId t = ir_node(E->m, f->parent->b.region, outer[k])->type;
     c->param = frame_param(E, f, FP_CARRY, t, outer[k], k);
     Val v = val_tensor_ones(E, c->param, c->first.ones);
-    if (name_in(E->act->anchors, c->name)) v = anchor_value(E, v);
+    v = anchor_binding(E, v, (Name){c->name, w->span});
     scope_bind(E, E->act->scope, c->name, v, w->span);
   }
 }
 
-/* What the body leaves in a carried name, checked against what it started with. *retry: a weak number wants dtype. */
-static NodeId carried_result(Elab *E, Building *w, Carried *c, TypeId want, bool *retry) {
+/* A loop inside gives a name another dtype that a loop around it carries as a weak number: that loop starts again. */
+static bool widen_outer(Elab *E, const Carried *c, DType dtype) {
+  if (c->first.kind != V_TENSOR) return false;
+  for (const Activation *a = E->act; a; a = a->up)
+    for (const LoopCtx *l = a->loop; l; l = l->up) {
+      Building *w = l->building;
+      for (uint32_t k = 0; w && k < w->n_carry; k++) {
+        Carried *o = &w->carry[k];
+        bool same = (a == E->act && strcmp(o->name, c->name) == 0) ||
+                    (c->first.t.frame == l->frame && c->first.t.node == o->param);
+        if (!o->weak || o->dtype != DT_COUNT || !same) continue;
+        o->dtype = dtype;
+        return w->retry = true;
+      }
+    }
+  return false;
+}
+
+/* What the body leaves in a carried name, checked against what it started with; w->retry: a weak number wants dtype. */
+static NodeId carried_result(Elab *E, Building *w, Carried *c, TypeId want) {
   Slot *slot = scope_find(E->act->scope, c->name);
   Val v = slot ? to_tensor(E, slot->value, DT_COUNT, w->span) : val_error();
   if (is_error(v)) return IR_NONE;
   const Type *t = type_of(E, v), *first = ir_type_get(E->m, want);
   if (t->dtype != first->dtype && c->weak && c->dtype == DT_COUNT) {
     c->dtype = (DType)t->dtype;
-    *retry = true;
+    w->retry = true;
     return IR_NONE;
   }
   if (!val_has_tensor(slot->value)) v = to_tensor(E, slot->value, (DType)first->dtype, w->span), t = type_of(E, v);
   if (t->dtype != first->dtype || t->rank != first->rank || memcmp(t->dim, first->dim, t->rank * sizeof *t->dim) != 0) {
+    if (t->dtype != first->dtype) widen_outer(E, c, (DType)t->dtype);
     elab_error(E, "E0315", w->span, "`%s` changes its type in the loop", c->name);
     elab_label(E, "%s before the loop, %s after the body", ir_type_str(E->m, want), type_text(E, v));
     if (t->dtype != first->dtype)
@@ -339,7 +359,7 @@ static Val emit_loop(Elab *E, Building *w, Frame *f, const NodeId *result, const
   if (elab_ir_errors(E, w->span) || tuple == IR_NONE) return val_error();
   for (uint32_t k = 0; k < w->n_carry; k++) {
     Val v = val_tensor_ones(E, ir_proj(b, tuple, k + until), w->carry[k].first.ones);
-    if (name_in(E->act->anchors, w->carry[k].name)) v = anchor_value(E, v);
+    v = anchor_binding(E, v, (Name){w->carry[k].name, w->span});
     Slot *slot = bound_before(E, w->carry[k].name);
     if (slot) slot->value = v;
   }
@@ -355,8 +375,8 @@ static NodeId until_result(Elab *E, Building *w) {
   return IR_NONE;
 }
 
-/* One elaboration of the body. *retry when a weak carried number must start with another dtype. */
-static Val try_loop(Elab *E, Building *w, bool *retry) {
+/* One elaboration of the body. */
+static Val try_loop(Elab *E, Building *w) {
   const Loop *l = w->l;
   bool until = l->until != NULL;
   NodeId outer[MAX_CARRY], seq[MAX_TOGETHER];
@@ -378,7 +398,7 @@ static Val try_loop(Elab *E, Building *w, bool *retry) {
   act->scope = scope_new(E, back);
   bind_carried(E, w, f, outer);
   bind_sequences(E, w, f, seq);
-  LoopCtx c = {.up = act->loop, .frame = f};
+  LoopCtx c = {.up = act->loop, .frame = f, .building = w};
   act->loop = &c;
   exec_block(E, &l->body);
   NodeId result[MAX_CARRY + 1], yield[MAX_TOGETHER];
@@ -387,7 +407,7 @@ static Val try_loop(Elab *E, Building *w, bool *retry) {
   if (ok && until) ok = (result[at++] = until_result(E, w)) != IR_NONE;
   for (uint32_t k = 0; k < w->n_carry && ok; k++) {
     TypeId want = ir_node(E->m, f->b.region, w->carry[k].param)->type;
-    result[at] = carried_result(E, w, &w->carry[k], want, retry);
+    result[at] = carried_result(E, w, &w->carry[k], want);
     ok = result[at++] != IR_NONE;
   }
   for (uint32_t k = 0; k < c.yielded.n && ok; k++) {
@@ -409,7 +429,7 @@ static Val try_loop(Elab *E, Building *w, bool *retry) {
   w->along = c.along;
   vec_free(&c.yielded);
   if (!ok) {
-    if (*retry) act->n_calls = calls;
+    if (w->retry) act->n_calls = calls;
     frame_leave(E, f);
     return val_error();
   }
@@ -428,13 +448,15 @@ Val exec_loop(Elab *E, const Loop *l, Span span, bool as_expression) {
   if (!open_sequences(E, w) || !find_carried(E, w)) return val_error();
   elab_at(E, span);
   for (uint32_t attempt = 0; attempt <= w->n_carry + 1; attempt++) {
-    bool retry = false;
-    Val v = try_loop(E, w, &retry);
-    if (!retry) {
+    const DiagSink before = *E->sink;
+    w->retry = false;
+    Val v = try_loop(E, w);
+    if (!w->retry) {
       if (is_error(v))
         for (uint32_t k = 0; k < w->n_carry; k++) w->carry[k].slot->value = val_error();
       return v;
     }
+    take_back_errors(E, before);
   }
   return val_error();
 }

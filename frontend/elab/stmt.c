@@ -74,7 +74,7 @@ void assign_name(Elab *E, Name name, Val v) {
   }
   v.literal = false;
   if (v.kind == V_INSTANCE) instance_rename(E, v.instance, name.text);
-  if (name_in(E->act->anchors, name.text)) v = anchor_value(E, v);
+  v = anchor_binding(E, v, name);
   if (slot && !outside)
     slot->value = v;
   else

@@ -128,7 +128,11 @@ static Val odd_member(Val v) {
 
 static Val no_tensor(Elab *E, Val v, Span span) {
   Val odd = odd_member(v);
-  if (!is_list(v)) return elab_error(E, "E0303", span, "expected a tensor, found %s", val_kind_name(E, v));
+  if (!is_list(v)) {
+    elab_error(E, "E0303", span, "expected a tensor, found %s", val_kind_name(E, v));
+    callable_hint(E, v);
+    return val_error();
+  }
   if (odd.kind == V_NONE) return elab_error(E, "E0302", span, "this list is ragged: its rows have different lengths");
   return elab_error(E, "E0303", span, "expected a tensor, found a list with %s in it", val_kind_name(E, odd));
 }

@@ -80,6 +80,18 @@ static void test_loops_over_sequences(void **state) {
   gives("task t { n = 0; repeat 100 until n >= 7 { n = n + 1 }; report r = n }", 7);
 }
 
+/* A number before the loop takes the type that the innermost body gives it. */
+static void test_weak_numbers_in_nested_loops(void **state) {
+  (void)state;
+  gives("task t { x = 0; repeat 2 { repeat 2 { x = x + 1.5 } }; report r = x }", 6);
+  gives("task t { x = 0; repeat 2 { x = x * 2; repeat 2 { x = x + 1.5 } }; report r = x }", 9);
+  gives("task t { x = 0; repeat 2 { y = x; repeat 2 { y = y + 0.5 }; x = y }; report r = x }", 2);
+  gives("task t { x = 0; n = 0; repeat 2 { repeat 2 { repeat 2 { x = x + 0.25 }; n = n + 1 } }; report r = x + n }", 6);
+  gives("fn f(x) { repeat 2 { x = x + 1.5 }; return x }\ntask t { x = 0; repeat 2 { x = f(x) }; report r = x }", 6);
+  expect_error("task t { x = zeros([2]); repeat 2 { repeat 2 { x = concat([x, x]) } }; report r = x }", "E0315", 1,
+               "`x`");
+}
+
 static void test_gradients_through_loops(void **state) {
   (void)state;
   gives("fn f(x) { y = x; repeat 3 { y = y * x }; return grad(y, x) }\ntask t { report r = f(2.0) }", 32);
@@ -198,6 +210,7 @@ int main(void) {
       cmocka_unit_test(test_members_and_lists_of_layers),
       cmocka_unit_test(test_runs_over_functions),
       cmocka_unit_test(test_loops_over_sequences),
+      cmocka_unit_test(test_weak_numbers_in_nested_loops),
       cmocka_unit_test(test_gradients_through_loops),
       cmocka_unit_test(test_states_inside_loops),
       cmocka_unit_test(test_training_flag),

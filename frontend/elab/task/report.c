@@ -90,6 +90,13 @@ void elab_label(Elab *E, const char *fmt, ...) {
   sb_free(&b);
 }
 
+void take_back_errors(Elab *E, DiagSink before) {
+  E->sink->diag.n = before.diag.n;
+  E->sink->n_errors = before.n_errors;
+  E->sink->n_warnings = before.n_warnings;
+  E->sink->exit_status = before.exit_status;
+}
+
 bool elab_ir_errors(Elab *E, Span span) {
   if (!E->ir_sink.n_errors) return false;
   for (uint32_t k = 0; k < E->ir_sink.diag.n; k++) {
