@@ -2,7 +2,7 @@
  *
  * A rule looks at a node about to be made and names a cheaper node of the same value and type, emitting what it needs;
  * the root's location is kept. Rules never change a value but for the sign of a zero, the rounding of a
- * product of two constants, and the order in which a zeroed accumulator is filled (docs in the table's rows); they
+ * product of two constants, the order in which a zeroed accumulator is filled and that of a convolution's sums; they
  * never fold x*0, x-x or x/x, because NaN and infinity must come out as written.
  *
  * Adding a rule is one row in simplify/table.c, its function in the family's file, and a sample in
