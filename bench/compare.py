@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Times Seppo's workloads side by side with the same steps in PyTorch, JAX and NumPy, in one interleaved run.
 
-    bench/compare.py --peers DIR --data DIR [--python .venv/bin/python] [--rounds 3] [--threads 1 2] [WORKLOAD ...]
+    bench/compare.py --peers DIR --data DIR [--python .venv/bin/python] [--rounds 3] [--threads 1,2] [WORKLOAD ...]
 
 Prints a Markdown table of milliseconds a step (median over the rounds; ours: mean over all steps of a run) and the
-ratio to the fastest peer. DIR of --peers holds torch/, jax/ and numpy_peer/ scripts that print one JSON line each.
+ratio to the fastest peer. DIR of --peers holds torch/, jax/ and numpy_peer/ scripts that print one JSON line for each
+workload they time. WORKLOAD is a name of the table, quoted where it has a space ("mlp 64"); without one, all of them.
 Every process is pinned to as many cores as it has threads; OPENBLAS_CORETYPE is unset for both sides.
 """
 import argparse, json, os, statistics, subprocess, sys, tempfile
@@ -46,6 +47,7 @@ WORKLOADS = {
     "gan": ("gan.sep", {}, frameworks("gan"), 0.101),
     "wgan_gp": ("wgan_gp.sep", {}, frameworks("wgan_gp", "--steps", "200"), 0.504),
     "ddpm": ("ddpm.sep", {}, frameworks("ddpm"), 0.749),
+    "ddpm_sample": ("ddpm_sample.sep", {}, frameworks("ddpm"), 0.145),
     "ebm": ("ebm.sep", {}, frameworks("ebm"), 1.52),
 }
 
@@ -72,12 +74,14 @@ def ours(args, file, settings, threads):
             return 1000 / json.load(f)["steps_per_second"]
 
 
-def peer(args, script, options, threads):
+def peer(args, name, script, options, threads):
+    """Milliseconds a step of the script's line for this workload; its only line, where that goes by another name."""
     command = [args.python, os.path.join(args.peers, script), *options, "--data", args.data, "--threads", str(threads)]
     done = subprocess.run(pinned(threads, command), env=environment(threads, True), stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL, text=True)
-    lines = [l for l in done.stdout.splitlines() if l.startswith("{")]
-    return json.loads(lines[-1])["median_ms_per_step"] if done.returncode == 0 and lines else None
+    lines = [json.loads(l) for l in done.stdout.splitlines() if l.startswith("{")]
+    named = [l for l in lines if l["workload"] == name] or lines[:1]
+    return named[0]["median_ms_per_step"] if done.returncode == 0 and named else None
 
 
 def fma_peak(python):
@@ -99,7 +103,7 @@ def measure(args, name, threads):
         for label, script, options in peers if args.peers else []:
             if times.get(label) == [None]:
                 continue  # this peer cannot run it: not tried again
-            times.setdefault(label, []).append(peer(args, script, options, threads))
+            times.setdefault(label, []).append(peer(args, name, script, options, threads))
     return {k: statistics.median(v) if None not in v else None for k, v in times.items()}
 
 
@@ -107,15 +111,26 @@ def show(ms):
     return "-" if ms is None else f"{ms * 1e6:.0f} ns" if ms < 1e-3 else f"{ms * 1e3:.1f} us" if ms < 0.1 else f"{ms:.3f} ms"
 
 
+def counts(text):
+    """Thread counts from "1,2": one argument, so that no workload is taken for one of them."""
+    threads = [int(t) for t in text.split(",")]
+    if min(threads) < 1:
+        raise ValueError
+    return threads
+
+
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument("workload", nargs="*", default=list(WORKLOADS))
+    p.add_argument("workload", nargs="*", metavar="WORKLOAD", help=", ".join(WORKLOADS))
     p.add_argument("--peers")
     p.add_argument("--data", default="data")
     p.add_argument("--python", default=sys.executable)
     p.add_argument("--rounds", type=int, default=3)
-    p.add_argument("--threads", type=int, nargs="*", default=[1, 2])
+    p.add_argument("--threads", type=counts, default=[1, 2], help="such as 1,2")
     args = p.parse_args()
+    unknown = [w for w in args.workload if w not in WORKLOADS]
+    if unknown:
+        p.error(f"no workload {unknown[0]!r}: there are {', '.join(WORKLOADS)}")
     args.data = os.path.abspath(args.data)
     labels = ["seppo", "torch", "torch compile", "torch manual", "jax scan", "jax step", "numpy"]
     try:
@@ -125,7 +140,7 @@ def main():
         peak = None
     print("| workload | threads | " + " | ".join(labels) + " | best peer / seppo | seppo / products alone |")
     print("|---" * (len(labels) + 4) + "|")
-    for name in args.workload:
+    for name in args.workload or WORKLOADS:
         for threads in args.threads:
             t = measure(args, name, threads)
             rest = [v for k, v in t.items() if k != "seppo" and v is not None]
