@@ -319,7 +319,8 @@ static void renumber(const uint32_t *map, KVal *v) {
 static void renumber_tables(KKernel *k, const uint32_t *map) {
   for (uint32_t i = 0; i < k->term.n; i++) renumber(map, &k->term.at[i].value);
   for (uint32_t i = 0; i < k->loop.n; i++) renumber(map, &k->loop.at[i].cap);
-  for (uint32_t i = 0; i < k->micro.n; i++) renumber(map, &k->micro.at[i].depth_cap);
+  for (uint32_t i = 0; i < k->micro.n; i++)
+    renumber(map, &k->micro.at[i].depth_cap), renumber(map, &k->micro.at[i].columns_cap);
   for (uint32_t i = 0; i < k->call.n; i++)
     for (uint32_t j = 0; j < k->call.at[i].n; j++)
       if (k->call.at[i].arg[j].kind == KCA_VALUE) renumber(map, &k->call.at[i].arg[j].v);
@@ -341,7 +342,7 @@ static void need_operands(const KKernel *k, bool *live, const KInst *i) {
   if (i->kind == K_MICRO) {
     const KMicro *m = &k->micro.at[i->aux];
     need_addr(k, live, m->a), need_addr(k, live, m->b), need_addr(k, live, m->c);
-    need(live, m->depth_cap);
+    need(live, m->depth_cap), need(live, m->columns_cap);
   }
   if (i->kind != K_CALL) return;
   for (uint32_t j = 0; j < k->call.at[i->aux].n; j++) {

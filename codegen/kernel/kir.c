@@ -97,6 +97,7 @@ static void print_micro(const KKernel *k, const KMicro *m, StrBuf *out) {
   k_micro_symbol(m, name);
   sb_printf(out, " %s k=%" PRId64, name, m->depth);
   if (m->depth_cap != K_NONE) sb_printf(out, " cap v%u", m->depth_cap);
+  if (m->columns_cap != K_NONE) sb_printf(out, " columns v%u", m->columns_cap);
   sb_puts(out, " a=");
   print_addr(k, m->a, out);
   sb_printf(out, ":%" PRId64 ",%" PRId64 " b=", m->a_row, m->a_k);

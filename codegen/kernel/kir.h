@@ -123,16 +123,32 @@ typedef struct KLoop {
 
 /* c[i*c_row + j] (+)= sum_k a[i*a_row + k*a_k] * b[k*b_k + j], i < mr, j < nv vectors of columns, k = 0, 1, .. depth-1
  * in order. C is scratch; A is any strided matrix; B has unit column stride and may be read up to the full width past
- * its row end (the result is discarded). Addresses name element (0, 0). */
+ * its row end (the result is discarded). Addresses name element (0, 0). Vectors of columns that begin at or beyond
+ * columns_cap are left alone: the last panel of a matrix need not multiply what is outside it. */
 typedef struct KMicro {
   uint8_t dtype, mr, nv; /* f32 or f64 */
   uint16_t columns;      /* in nv vectors of the target */
+  KVal columns_cap;      /* i64 value above 0, or K_NONE */
   bool accumulate;       /* += instead of = */
   uint32_t a, b, c;      /* indices in addr */
   int64_t a_row, a_k, b_k, c_row;
   int64_t depth;  /* K */
   KVal depth_cap; /* K = min(depth, cap) when not K_NONE */
 } KMicro;
+
+/* Columns in whole vectors that the micro-kernel computes when `left` are left of the matrix. */
+static inline int64_t k_micro_columns(const KMicro *m, int64_t left) {
+  int64_t lanes = m->columns / m->nv, vectors = (left + lanes - 1) / lanes;
+  return vectors < m->nv ? vectors * lanes : m->columns;
+}
+
+/* With a cap on the columns it is one of several micro-kernels, as many vectors wide as there are columns left. */
+static inline uint32_t k_micro_least(const KMicro *m) { return m->columns_cap == K_NONE ? m->nv : 1; }
+static inline KMicro k_micro_narrow(const KMicro *m, uint32_t nv) {
+  KMicro n = *m;
+  n.columns = (uint16_t)(m->columns / m->nv * nv), n.nv = (uint8_t)nv, n.columns_cap = K_NONE;
+  return n;
+}
 
 /* A call through Context.api (fields of RuntimeApi, same order of arguments). Buffers go as addresses, everything else
  * as integers. A function with a status records RUN_LAPACK and the node when it is not 0. */

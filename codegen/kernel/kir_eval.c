@@ -262,8 +262,9 @@ static void do_micro(const Machine *m, const KInst *i) {
   uint8_t *c = m->base[m->k->addr.at[g->c].buf];
   int64_t b_elems = m->k->buf.at[m->k->addr.at[g->b].buf].elems;
   if (cap < depth) depth = cap;
+  int64_t columns = k_micro_columns(g, g->columns_cap == K_NONE ? g->columns : m->value[g->columns_cap].i);
   for (uint32_t r = 0; r < g->mr; r++)
-    for (int64_t j = 0; j < g->columns; j++) {
+    for (int64_t j = 0; j < columns; j++) {
       uint8_t *to = c + (c0 + r * g->c_row + j) * size;
       double sum = g->accumulate ? load_num(g->dtype, to).f : 0;
       for (int64_t k = 0; k < depth; k++) {

@@ -77,6 +77,7 @@ static bool check_set(Verify *v, const KInst *i) {
 static bool check_micro(Verify *v, const KInst *i) {
   const KMicro *m = &v->k->micro.at[i->aux];
   if (m->depth_cap != K_NONE && !is_i64(v, m->depth_cap)) return false;
+  if (m->columns_cap != K_NONE && !is_i64(v, m->columns_cap)) return false;
   return check_addr(v, m->a, KA_READ) && check_addr(v, m->b, KA_READ) && check_addr(v, m->c, KA_WRITE);
 }
 

@@ -102,10 +102,11 @@ static Val emit_check(KernelEmit *g, const KInst *i) {
 
 /* ---------------------------------------------------------------- calls */
 
-static Val micro_function(KernelEmit *g, const KMicro *m) {
+static void call_micro(KernelEmit *g, const KMicro *m, Val *args) {
   char name[32];
   k_micro_symbol(m, name);
-  return emit_declare(g->e, name, emit_micro_type(g->e));
+  LLVMTypeRef type = emit_micro_type(g->e);
+  LLVMBuildCall2(g->b, type, emit_declare(g->e, name, type), args, 8, "");
 }
 
 static void emit_micro(KernelEmit *g, const KMicro *m) {
@@ -117,7 +118,20 @@ static void emit_micro(KernelEmit *g, const KMicro *m) {
                 i64(g, m->b_k),
                 kg_address(g, m->c).base,
                 i64(g, m->c_row)};
-  LLVMBuildCall2(g->b, emit_micro_type(g->e), micro_function(g, m), args, 8, "");
+  LLVMBasicBlockRef after = emit_block(g->e, "multiplied");
+  for (uint32_t nv = k_micro_least(m); nv < m->nv; nv++) {
+    const KMicro narrow = k_micro_narrow(m, nv);
+    LLVMBasicBlockRef few = emit_block(g->e, "narrow"), more = emit_block(g->e, "wider");
+    Val fits = LLVMBuildICmp(g->b, LLVMIntSLE, g->value[m->columns_cap], i64(g, narrow.columns), "");
+    LLVMBuildCondBr(g->b, fits, few, more);
+    emit_at(g->e, few);
+    call_micro(g, &narrow, args);
+    LLVMBuildBr(g->b, after);
+    emit_at(g->e, more);
+  }
+  call_micro(g, m, args);
+  LLVMBuildBr(g->b, after);
+  emit_at(g->e, after);
 }
 
 static const struct {

@@ -203,6 +203,7 @@ typedef struct Tile {
   int64_t panels, row_tiles, row_parts;
   uint32_t a, b, tile, pack; /* buffers */
   bool packs;
+  bool by_rows;        /* tasks own whole rows */
   bool deep;           /* blocks of depth outermost */
   int64_t depth_block; /* of a micro-kernel call */
 } Tile;
@@ -236,11 +237,21 @@ static void emit_pack(Tile *t, const Ix *b_at, const Ix *col, int64_t depth, KVa
   kb_end(b);
 }
 
-static KMicro micro_of(const Tile *t, bool accumulate, int64_t depth, KVal cap) {
+/* The columns from `col` to the edge of the matrix, where the last panel has vectors beyond it; else K_NONE. */
+static KVal columns_left(Tile *t, const Ix *col) {
+  int64_t last = t->d.n % t->nr;
+  if (last == 0 || last > t->nr - t->nr / t->nv) return K_NONE;
+  Ix left = ix_scale(col, -1);
+  left = ix_addc(&left, t->d.n);
+  return ix_materialise(&t->k->b, &left);
+}
+
+static KMicro micro_of(const Tile *t, KVal columns_cap, bool accumulate, int64_t depth, KVal cap) {
   return (KMicro){.dtype = (uint8_t)t->dtype,
                   .mr = (uint8_t)t->mr,
                   .nv = (uint8_t)t->nv,
                   .columns = (uint16_t)t->nr,
+                  .columns_cap = columns_cap,
                   .accumulate = accumulate,
                   .a_row = t->d.a_m,
                   .a_k = t->d.a_k,
@@ -250,10 +261,10 @@ static KMicro micro_of(const Tile *t, bool accumulate, int64_t depth, KVal cap) 
                   .depth_cap = cap};
 }
 
-static void emit_micro(Tile *t, const Ix *a_at, const Ix *b_at, const Ix *c_at, bool accumulate, int64_t depth,
-                       KVal cap) {
+static void emit_micro(Tile *t, const Ix *a_at, const Ix *b_at, const Ix *c_at, const Ix *col, bool accumulate,
+                       int64_t depth, KVal cap) {
   KBuilder *b = &t->k->b;
-  KMicro m = micro_of(t, accumulate, depth, cap);
+  KMicro m = micro_of(t, columns_left(t, col), accumulate, depth, cap);
   m.a = kb_addr(b, t->a, a_at);
   m.b = t->packs ? kb_addr(b, t->pack, b_at) : kb_addr(b, t->b, b_at);
   m.c = kb_addr(b, t->tile, c_at);
@@ -348,8 +359,22 @@ static void emit_panel_unit(Tile *t, const Ix *unit) {
   if (t->packs) emit_pack(t, &b_at, &col, t->d.k, K_NONE);
   Ix tile = open_tiles(t, &part, &local), row_begin = ix_scale(&tile, t->mr), row0 = tile_rows(t, &row_begin, &skip);
   Ix a_at = a_address(t, &row0, &batch);
-  emit_micro(t, &a_at, t->packs ? &zero : &b_at, &zero, false, t->d.k, K_NONE);
+  emit_micro(t, &a_at, t->packs ? &zero : &b_at, &zero, &col, false, t->d.k, K_NONE);
   emit_epilogue(t, &batch, &row_begin, &skip, &col, &zero);
+  kb_end(b);
+}
+
+/* Whole rows: every panel of each tile of a part. */
+static void emit_rows_unit(Tile *t, const Ix *unit) {
+  KBuilder *b = &t->k->b;
+  Ix part, batch, skip, local, zero = ix_const(0);
+  ix_divmod(b, unit, t->row_parts, &batch, &part);
+  Ix tile = open_tiles(t, &part, &local), row_begin = ix_scale(&tile, t->mr), row0 = tile_rows(t, &row_begin, &skip);
+  Ix panel = ix_value(kb_for(b, KL_SERIAL, 1, t->panels, K_NONE)), col = ix_scale(&panel, t->nr);
+  Ix a_at = a_address(t, &row0, &batch), b_at = b_address(t, &col, &batch);
+  emit_micro(t, &a_at, &b_at, &zero, &col, false, t->d.k, K_NONE);
+  emit_epilogue(t, &batch, &row_begin, &skip, &col, &zero);
+  kb_end(b);
   kb_end(b);
 }
 
@@ -363,7 +388,7 @@ static void emit_depth_block(Tile *t, const Ix *part, const Ix *batch, const Ix 
   Ix tile = open_tiles(t, part, &local), row_begin = ix_scale(&tile, t->mr), row0 = tile_rows(t, &row_begin, &skip);
   Ix a_at = a_address(t, &row0, batch), a_off = ix_scale(k0, t->d.a_k), c_at = ix_scale(&local, t->mr * t->nr);
   a_at = ix_add(b, &a_at, &a_off);
-  emit_micro(t, &a_at, t->packs ? &zero : &b_at, &c_at, accumulate, t->depth_block, depth_cap);
+  emit_micro(t, &a_at, t->packs ? &zero : &b_at, &c_at, col, accumulate, t->depth_block, depth_cap);
   kb_end(b);
 }
 
@@ -391,7 +416,7 @@ static void emit_deep_unit(Tile *t, const Ix *unit) {
 
 /* Units (batch, panels, parts of the rows) and how many to a task, by the work in them. */
 static int64_t share_units(Tile *t, double cost, int64_t *units, int64_t *chunk) {
-  int64_t whole = t->d.batch * t->panels, tasks = tasks_for(cost, whole * t->row_tiles);
+  int64_t whole = t->d.batch * (t->by_rows ? 1 : t->panels), tasks = tasks_for(cost, whole * t->row_tiles);
   t->row_parts = tasks > whole ? tasks / whole : 1;
   if (t->deep && t->row_parts * DEEP_TILES < t->row_tiles) t->row_parts = (t->row_tiles + DEEP_TILES - 1) / DEEP_TILES;
   if (t->packs && !t->deep && t->row_parts > 2) t->row_parts = 2;
@@ -411,6 +436,15 @@ static void as_reduction(RegionPlan *r, uint32_t g) {
   nest_reduce(r, g);
 }
 
+/* A result that is the larger matrix (a weight's gradient over a batch) and whose rows do not end with cache lines: cut
+ * between columns, two threads would write to one line in nearly every row. The right side stays in cache meanwhile. */
+static bool wants_rows(const Tile *t) {
+  enum { LINE = 64, NEAR_BYTES = 256 << 10 };
+  int64_t size = ir_dtype_size(t->dtype);
+  return !t->packs && !t->deep && t->panels > 1 && t->d.m > t->d.k && t->d.n * size % LINE != 0 &&
+         t->d.k * t->d.n * size <= NEAR_BYTES;
+}
+
 /* Order of the loops, operands to be packed, scratch. */
 static void plan_memory(Tile *t, const Store *b_store) {
   int64_t size = ir_dtype_size(t->dtype);
@@ -418,6 +452,7 @@ static void plan_memory(Tile *t, const Store *b_store) {
   t->deep = t->d.k > (columns_of_a ? DEEP / 2 : DEEP);
   t->depth_block = t->deep ? (columns_of_a ? DEPTH_BLOCK / 2 : DEPTH_BLOCK) : t->d.k;
   t->packs = wants_packing(t, b_store) || (t->deep && t->row_tiles >= 8 && t->d.b_k * size >= 4096);
+  t->by_rows = wants_rows(t);
   int64_t tiles = t->deep ? (t->row_tiles < DEEP_TILES ? t->row_tiles : DEEP_TILES) : 1;
   t->tile = kb_scratch(&t->k->b, t->dtype, tiles * t->mr * t->nr);
   if (t->packs) t->pack = kb_scratch(&t->k->b, t->dtype, t->depth_block * t->nr);
@@ -449,6 +484,8 @@ void nest_dot(RegionPlan *r, uint32_t g) {
   Ix unit = chunk == 1 ? ix_value(kb_task(&k.b, tasks)) : open_shared(&k.b, KL_SERIAL, 1, units, chunk, tasks);
   if (t.deep)
     emit_deep_unit(&t, &unit);
+  else if (t.by_rows)
+    emit_rows_unit(&t, &unit);
   else
     emit_panel_unit(&t, &unit);
   if (chunk > 1) kb_end(&k.b);

@@ -18,8 +18,9 @@ static bool find_loops(Walk *w) {
   if (!open) exit(3);
   for (uint32_t i = 0; i < k->inst.n; i++) {
     const KInst *x = &k->inst.at[i];
-    bool cap = (x->kind == K_FOR && k->loop.at[x->aux].cap != K_NONE) ||
-               (x->kind == K_MICRO && k->micro.at[x->aux].depth_cap != K_NONE);
+    bool cap =
+        (x->kind == K_FOR && k->loop.at[x->aux].cap != K_NONE) ||
+        (x->kind == K_MICRO && (k->micro.at[x->aux].depth_cap != K_NONE || k->micro.at[x->aux].columns_cap != K_NONE));
     for (uint32_t d = 0; cap && d < depth; d++) w->varies[open[d]] = true;
     any = any || cap;
     if (x->kind == K_FOR) open[depth++] = i;
@@ -80,9 +81,10 @@ static void micro(Walk *w, const KMicro *m, double times) {
   int64_t depth = m->depth;
   if (m->depth_cap != K_NONE && w->value[m->depth_cap] < depth) depth = w->value[m->depth_cap];
   if (depth < 0) depth = 0;
-  w->flops[m->dtype == DT_F64] += times * 2.0 * m->mr * m->columns * (double)depth;
+  int64_t columns = k_micro_columns(m, m->columns_cap == K_NONE ? m->columns : w->value[m->columns_cap]);
+  w->flops[m->dtype == DT_F64] += times * 2.0 * m->mr * (double)(columns * depth);
   touch(w, m->a, times * (double)(m->mr * depth));
-  touch(w, m->b, times * (double)(depth * m->columns));
+  touch(w, m->b, times * (double)(depth * columns));
 }
 
 /* Products are counted; LAPACK shows by its operands alone. */

@@ -49,16 +49,20 @@ static uint32_t intern(Cutter *c, const KKernel *k) {
   return c->kernel.n - 1;
 }
 
-static void note_micros(Cutter *c, const KKernel *k) {
-  for (uint32_t i = 0; i < k->micro.n; i++) {
-    const KMicro *m = &k->micro.at[i];
-    uint32_t j = 0;
-    for (; j < c->micro.n; j++) {
-      const KMicro *o = &c->micro.at[j];
-      if (o->dtype == m->dtype && o->mr == m->mr && o->nv == m->nv && o->accumulate == m->accumulate) break;
-    }
-    if (j == c->micro.n) vec_push(&c->micro, *m);
+static void note_micro(Cutter *c, const KMicro *m) {
+  for (uint32_t i = 0; i < c->micro.n; i++) {
+    const KMicro *o = &c->micro.at[i];
+    if (o->dtype == m->dtype && o->mr == m->mr && o->nv == m->nv && o->accumulate == m->accumulate) return;
   }
+  vec_push(&c->micro, *m);
+}
+
+static void note_micros(Cutter *c, const KKernel *k) {
+  for (uint32_t i = 0; i < k->micro.n; i++)
+    for (uint32_t nv = k_micro_least(&k->micro.at[i]); nv <= k->micro.at[i].nv; nv++) {
+      const KMicro m = k_micro_narrow(&k->micro.at[i], nv);
+      note_micro(c, &m);
+    }
 }
 
 /* ---------------------------------------------------------------- units */

@@ -31,16 +31,18 @@ static BackendObject emit_or_exit(const Unit *u, const KTarget *t) {
 static uint32_t collect_micro(const KKernel *const *k, uint32_t n, KMicro *out, uint32_t most) {
   uint32_t count = 0;
   for (uint32_t i = 0; i < n; i++)
-    for (uint32_t m = 0; m < k[i]->micro.n; m++) {
-      char name[32], other[32];
-      uint32_t j = 0;
-      k_micro_symbol(&k[i]->micro.at[m], name);
-      for (; j < count; j++) {
-        k_micro_symbol(&out[j], other);
-        if (!strcmp(name, other)) break;
+    for (uint32_t m = 0; m < k[i]->micro.n; m++)
+      for (uint32_t nv = k_micro_least(&k[i]->micro.at[m]); nv <= k[i]->micro.at[m].nv; nv++) {
+        const KMicro one = k_micro_narrow(&k[i]->micro.at[m], nv);
+        char name[32], other[32];
+        uint32_t j = 0;
+        k_micro_symbol(&one, name);
+        for (; j < count; j++) {
+          k_micro_symbol(&out[j], other);
+          if (!strcmp(name, other)) break;
+        }
+        if (j == count && count < most) out[count++] = one;
       }
-      if (j == count && count < most) out[count++] = k[i]->micro.at[m];
-    }
   return count;
 }
 

@@ -28,6 +28,7 @@ static const Shape shapes[] = {
     {0, 1, 50, 100, false, false, BIAS_RELU},    {0, 50, 1, 100, true, false, BIAS_RELU},
     {3, 20, 30, 40, false, false, PLAIN},        {2, 17, 65, 33, false, true, BIAS_RELU},
     {0, 5, 4, 3, false, false, UPDATE},          {0, 200, 300, 30, true, false, UPDATE},
+    {3, 50, 35, 20, true, false, UPDATE},        {0, 90, 100, 64, true, false, UPDATE},
     {0, 0, 4, 3, false, false, PLAIN},           {0, 8, 16, 0, false, false, BIAS_RELU},
 };
 

@@ -234,7 +234,8 @@ static void draws_match_their_definition(void **state) {
     }
 }
 
-/* One K_MICRO over every tile height, plain and transposed A, against sums in order. */
+/* One K_MICRO over every tile height, plain and transposed A, added to what was there, all its columns and the first
+ * vector of them, against sums in order. */
 static void micro_kernels_multiply(void **state) {
   (void)state;
   enum { ROWS = 16, DEPTH = 9, COLS = 64 };
@@ -243,27 +244,30 @@ static void micro_kernels_multiply(void **state) {
   for (int i = 0; i < DEPTH * COLS; i++) b[i] = (float)(i * 31 % 19) - 9;
   const KTarget target = k_target_host();
   for (uint32_t mr = 1; mr <= target.tile_rows; mr++)
-    for (int form = 0; form < 4; form++) {
-      const bool transposed = form & 1, add = form & 2;
+    for (int form = 0; form < 8; form++) {
+      const bool transposed = form & 1, add = form & 2, narrow = form & 4;
+      const int lanes = (int)k_lanes(&target, DT_F32), cols = narrow ? lanes : 2 * lanes;
       KKernel *k = k_kernel_new();
       const uint32_t ba = tk_arg(k, DT_F32, KA_READ, ROWS * DEPTH), bb = tk_arg(k, DT_F32, KA_READ, DEPTH * COLS),
                      bc = tk_arg(k, DT_F32, KA_READ | KA_WRITE, ROWS * COLS);
       KMicro m = {.dtype = DT_F32,
                   .mr = (uint8_t)mr,
                   .nv = 2,
+                  .columns = (uint16_t)(2 * lanes),
                   .accumulate = add,
                   .depth = DEPTH,
                   .depth_cap = K_NONE,
+                  .columns_cap = K_NONE,
                   .a_row = transposed ? 1 : DEPTH,
                   .a_k = transposed ? ROWS : 1,
                   .b_k = COLS,
                   .c_row = COLS};
       m.a = tk_addr(k, ba, 0, K_NONE, 0), m.b = tk_addr(k, bb, 0, K_NONE, 0), m.c = tk_addr(k, bc, 0, K_NONE, 0);
+      if (narrow) m.columns_cap = tk_inst(k, (KInst){.kind = K_LIT, .dtype = DT_I64, .bits = (uint64_t)lanes - 3});
       vec_push(&k->micro, m);
       tk_inst(k, (KInst){.kind = K_MICRO, .a = {K_NONE, K_NONE, K_NONE}, .aux = 0});
       for (int i = 0; i < ROWS * COLS; i++) c[i] = 3;
       run_one(k, (void *[]){a, b, c}, 0);
-      const int cols = 2 * (int)k_lanes(&target, DT_F32);
       for (int i = 0; i < ROWS; i++)
         for (int j = 0; j < COLS; j++) {
           float sum = add ? 3 : 0;
