@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "codegen/object/cache.h"
 #include "codegen/object/hash.h"
+#include "runtime/base/folder.h"
 #include "runtime/base/vec.h"
 #include <dirent.h>
 #include <errno.h>
@@ -129,21 +130,6 @@ void *cache_load(Cache *c, CacheKey key, size_t *size) {
   return bytes;
 }
 
-/* Makes the folder and its parents. */
-static bool make_dir(const char *dir) {
-  char *path = strdup(dir);
-  if (!path) return false;
-  for (char *p = path + 1; *p; p++)
-    if (*p == '/') {
-      *p = 0;
-      mkdir(path, 0777);
-      *p = '/';
-    }
-  const bool ok = !mkdir(path, 0777) || errno == EEXIST;
-  free(path);
-  return ok;
-}
-
 static bool write_entry(const Cache *c, CacheKey key, const void *bytes, size_t size, const char *path) {
   char *temp;
   if (asprintf(&temp, "%s/tmp-XXXXXX", c->dir) < 0) return false;
@@ -212,7 +198,7 @@ static void evict(Cache *c) {
 
 bool cache_store(Cache *c, CacheKey key, const void *bytes, size_t size) {
   char *path = entry_path(c, key);
-  const bool ok = path && make_dir(c->dir) && write_entry(c, key, bytes, size, path);
+  const bool ok = path && folder_make(c->dir, NULL) && write_entry(c, key, bytes, size, path);
   free(path);
   if (!ok) return false;
   c->stored += size + sizeof(FileHead);

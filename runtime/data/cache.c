@@ -3,6 +3,7 @@
  * A file is a header page, the payload in native byte order, and DATA_TAIL zero bytes. It is written under a temporary
  * name, synced and renamed, so a reader sees a whole entry or none. */
 #define _GNU_SOURCE /* mkostemp */
+#include "runtime/base/folder.h"
 #include "runtime/data/internal.h"
 #include <dirent.h>
 #include <errno.h>
@@ -58,20 +59,6 @@ static const char *entry_path(DataCall *c, const char *folder, const char *key) 
   uint64_t h[2];
   hash_key(key, h);
   return arena_printf(&c->d->mem, "%s/%016llx%016llx", folder, (unsigned long long)h[0], (unsigned long long)h[1]);
-}
-
-static bool make_folders(const char *path) {
-  char *p = strdup(path);
-  if (!p) return false;
-  for (char *s = p + 1; *s; s++) {
-    if (*s != '/') continue;
-    *s = 0;
-    mkdir(p, 0777);
-    *s = '/';
-  }
-  bool ok = mkdir(p, 0777) == 0 || errno == EEXIST;
-  free(p);
-  return ok;
 }
 
 static uint64_t payload_bytes(const DataShape *s) {
@@ -168,7 +155,7 @@ typedef struct Draft {
 static bool draft_open(DataCall *c, const char *key, const DataShape *shape, Draft *d) {
   const char *folder = cache_folder(c);
   *d = (Draft){.fd = -1, .bytes = (size_t)(HEADER + payload_bytes(shape) + DATA_TAIL)};
-  if (!folder || strlen(key) >= KEY_MAX || !make_folders(folder)) return false;
+  if (!folder || strlen(key) >= KEY_MAX || !folder_make(folder, NULL)) return false;
   make_room(folder, d->bytes, c->d->env->cache_limit ? c->d->env->cache_limit : usual_limit);
   d->path = entry_path(c, folder, key);
   char *temporary = arena_printf(&c->d->mem, "%s.XXXXXX", d->path);

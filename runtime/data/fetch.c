@@ -1,6 +1,7 @@
 /* `seppo data mnist --out DIR`: the files of a named set, through curl, with their SHA-256 digests compared
  * (sha256sum). What is already there and right is left alone; a file becomes visible only once its digest is right. */
 #define _GNU_SOURCE /* pipe2 */
+#include "runtime/base/folder.h"
 #include "runtime/base/strbuf.h"
 #include "runtime/data.h"
 #include <errno.h>
@@ -115,19 +116,6 @@ static int fetch_file(const FetchFile *f, const char *path, const char *temporar
   return result;
 }
 
-static bool make_folders(const char *path) {
-  char *p = strdup(path);
-  for (char *s = p ? p + 1 : NULL; s && *s; s++) {
-    if (*s != '/') continue;
-    *s = 0;
-    mkdir(p, 0777);
-    *s = '/';
-  }
-  bool ok = p && (mkdir(p, 0777) == 0 || errno == EEXIST);
-  free(p);
-  return ok;
-}
-
 /* The files go to DIR/SET, where every search looks. */
 int data_fetch(const char *set, const char *dir, FILE *out, DiagSink *sink) {
   StrBuf folder = {0}, path = {0}, temporary = {0};
@@ -136,7 +124,7 @@ int data_fetch(const char *set, const char *dir, FILE *out, DiagSink *sink) {
   sb_printf(&folder, "%s/%s", dir, set);
   for (size_t i = 0; i < sizeof files / sizeof *files && status == EXIT_DONE; i++) {
     if (strcmp(files[i].set, set) != 0) continue;
-    if (!known && !make_folders(folder.s)) {
+    if (!known && !folder_make(folder.s, NULL)) {
       sb_printf(&path, "the folder `%s` cannot be made: %s", folder.s, strerror(errno));
       status = fail(sink, EXIT_FILES, NULL, path.s);
       known = true;

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* getline */
 #include "runtime/rundir.h"
 #include "runtime/base/arena.h"
+#include "runtime/base/folder.h"
 #include "runtime/base/vec.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -38,28 +39,6 @@ static bool trouble(DiagSink *sink, const char *path, const char *what) {
 
 /* ---------------------------------------------------------------- the folder */
 
-/* Makes every folder of the path. EEXIST of the last one is reported through *existed. */
-static bool make_path(const char *path, bool *existed) {
-  char *p = strdup(path);
-  if (!p) return false;
-  for (char *s = p + 1; *s; s++) {
-    if (*s != '/') continue;
-    *s = 0;
-    mkdir(p, 0777);
-    *s = '/';
-  }
-  *existed = false;
-  bool ok = mkdir(p, 0777) == 0;
-  if (!ok && errno == EEXIST) {
-    struct stat st;
-    *existed = true;
-    ok = stat(p, &st) == 0 && S_ISDIR(st.st_mode);
-    if (!ok) errno = ENOTDIR;
-  }
-  free(p);
-  return ok;
-}
-
 /* runs/<name>/<UTC time>, with a number behind it when another run took that second. */
 static bool make_new(RunDir *r, const char *name) {
   time_t now = time(NULL);
@@ -71,7 +50,7 @@ static bool make_new(RunDir *r, const char *name) {
   for (int i = 1; ok && existed; i++) {
     r->path = i == 1 ? arena_printf(&r->mem, "runs/%s/%s", name, stamp)
                      : arena_printf(&r->mem, "runs/%s/%s-%d", name, stamp, i);
-    ok = make_path(r->path, &existed);
+    ok = folder_make(r->path, &existed);
   }
   return ok;
 }
@@ -173,7 +152,7 @@ RunDir *rundir_open(const char *out, const char *name, DiagSink *sink) {
   r->summary = json_object();
   bool existed;
   if (out) r->path = arena_strdup(&r->mem, out);
-  bool ok = out ? make_path(out, &existed) : make_new(r, name);
+  bool ok = out ? folder_make(out, &existed) : make_new(r, name);
   if (!ok) {
     trouble(sink, r->path, "the run folder cannot be made");
   } else {
