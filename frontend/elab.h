@@ -25,6 +25,7 @@ typedef struct ElabOptions {
   int64_t epochs;           /* --epochs: overrides every train's directive; 0 = none */
   const char *const *tasks; /* names picked on the command line; n_tasks = 0: all */
   uint32_t n_tasks;
+  bool inputs; /* also tasks that take tensors from a calling program: `task f(x: [n, m])` */
   bool loaded; /* parameters come from a checkpoint: nothing to warn of when their training is skipped */
 } ElabOptions;
 

@@ -153,11 +153,11 @@ typedef struct Graph {
   Binding *in, *out; /* one per region parameter / result */
 } Graph;
 
-/* A tensor of a data source, as stored. */
+/* A tensor of a data source, as stored, or one that a program gives to a task (`task f(x: [n, m])`, "f.x"). */
 typedef struct Field {
   const char *name;  /* "mnist.train.x" */
   TypeId type;       /* leading axis = rows */
-  const void *bytes; /* owned by the data source (runtime/data); may be NULL in a parsed module */
+  const void *bytes; /* owned by the data source (runtime/data); NULL in a parsed module and for the latter */
 } Field;
 
 /* The host's side of a task: what to print, save or draw, and when. Values are numbered as the event graph's

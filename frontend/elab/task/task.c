@@ -365,10 +365,54 @@ static bool holds_tasks(const Block *b) {
   return false;
 }
 
-/* task name(n = 3): the arguments are settings of the task, `--set name.n=4`. */
+/* x: [1, 784] of a task: a tensor that a calling program gives, one of the module's fields without bytes. */
+static bool bind_task_tensor(Elab *E, const Stmt *s, Scope *scope, const Param *p) {
+  DataField *stored = arena_new(&E->mem, DataField);
+  DataColumn *column = arena_new(&E->mem, DataColumn);
+  DataUseSite *use = arena_new(&E->mem, DataUseSite);
+  uint32_t rank;
+  *stored = (DataField){.name = p->name.text, .dtype = E->fdt, .mul = 1, .div = 1};
+  if (!declared_shape(E, &p->pattern, &rank, stored->dim, NULL)) return false;
+  stored->rank = (uint8_t)rank;
+  *column = (DataColumn){.name = p->name.text, .stored = stored, .field = E->m->field.n};
+  *use = (DataUseSite){.column = column};
+  const char *name = arena_printf(&E->m->mem, "%s.%s", s->task->name.text, p->name.text);
+  vec_push(&E->m->field, ((Field){name, ir_type(E->m, E->fdt, rank, stored->dim), NULL}));
+  scope_bind(E, scope, p->name.text, (Val){.kind = V_FIELD, .data = use}, p->name.span);
+  return true;
+}
+
+static bool takes_tensors(Elab *E, const Stmt *s) {
+  bool any = false;
+  for (uint32_t k = 0; k < s->task->n_param; k++) {
+    const Param *p = &s->task->param[k];
+    any |= p->pattern.present;
+    if (p->pattern.present && p->value)
+      elab_error(E, "E0519", p->value->span, "`%s` is a tensor that a calling program gives: it has no default",
+                 p->name.text);
+  }
+  return any;
+}
+
+/* A task that takes tensors cannot run by itself: it is left out, or an error when it was asked for. */
+static bool left_out(Elab *E, const Stmt *s) {
+  if (!takes_tensors(E, s) || E->o->inputs) return false;
+  const char *name = task_name(E, s);
+  if (name && E->o->n_tasks && task_picked(E, name)) {
+    elab_error(E, "E0519", s->task->name.span, "`%s` takes tensors that a calling program gives", name);
+    elab_hint(E, "`seppo build FILE --task %s` makes it a part of a C program", name);
+  }
+  return true;
+}
+
+/* task name(n = 3): the arguments are settings of the task, `--set name.n=4`, or tensors that a program gives. */
 static bool bind_task_params(Elab *E, const Stmt *s, Scope *scope) {
   for (uint32_t k = 0; k < s->task->n_param; k++) {
     const Param *p = &s->task->param[k];
+    if (p->pattern.present) {
+      if (!bind_task_tensor(E, s, scope, p)) return false;
+      continue;
+    }
     const char *full = elab_text(E, "%s.%s", s->task->name.text, p->name.text);
     Val v = p->value ? expr_value(E, p->value) : val_none(), old = v;
     bool set = setting_for(E, full, &v, &old, p->name.span);
@@ -426,6 +470,7 @@ static void run_group(Elab *E, const Stmt *s, const char *name) {
 
 void elab_task(Elab *E, const Stmt *s) {
   bool group = holds_tasks(&s->task->body);
+  if (left_out(E, s)) return;
   if (!group && !s->task->n_param) {
     run_once(E, s, TASK_PLAIN, GRAPH_PLAIN);
     return;
