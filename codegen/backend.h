@@ -28,12 +28,25 @@ typedef struct BackendObject {
   size_t n;
 } BackendObject;
 
-#define SEPPO_BACKEND_VERSION 1
+/* An object that other programs link (`seppo build`): every unit in one module, all of it local but one constant,
+ *   const struct { const void *image; StepFn entry[2]; } <symbol>
+ * the bytes of the image (64-byte aligned) and the functions of the programs, NULL where there is none. */
+typedef struct BackendImage {
+  const char *symbol;
+  const void *bytes;
+  size_t n;
+  const KProgram *const *program; /* one or two; their constants go into the object */
+  uint32_t n_programs;
+} BackendImage;
+
+#define SEPPO_BACKEND_VERSION 2
 typedef struct Backend {
   uint32_t version; /* SEPPO_BACKEND_VERSION, else the library is of another build */
   const char *(*llvm_version)(void);
   /* Thread-safe (each call has its own LLVM context). On failure returns false and a message (malloc'ed). */
   bool (*emit)(const Unit *u, const KTarget *t, BackendObject *out, char **error);
+  bool (*link)(const Unit *unit, uint32_t n, const BackendImage *image, const KTarget *t, BackendObject *out,
+               char **error);
   bool (*print)(const Unit *u, const KTarget *t, bool assembly, StrBuf *out, char **error);
 } Backend;
 

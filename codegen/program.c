@@ -117,7 +117,7 @@ static bool open_backend(Program *p, DiagSink *sink) {
 Program *program_new(const Module *m, const CompileOptions *o) {
   Program *p = calloc(1, sizeof *p);
   if (!p) exit(3);
-  p->m = m, p->options = *o, p->target = k_target_host();
+  p->m = m, p->options = *o, p->target = o->level ? k_target_level(o->level) : k_target_host();
   p->library = library_path();
   p->described = describe_target(p);
   if (!o->no_cache) p->cache = cache_open(o->cache_dir, CACHE_DEFAULT_LIMIT);
@@ -322,6 +322,27 @@ bool program_compile_all(Program *p, TaskId task, const Graph *const *g, const c
 const CompiledGraph *program_compile(Program *p, TaskId task, const Graph *g, const char *name, DiagSink *sink) {
   const CompiledGraph *out = NULL;
   return program_compile_all(p, task, &g, &name, 1, &out, sink) ? out : NULL;
+}
+
+/* ---------------------------------------------------------------- objects for other programs */
+
+bool program_object(Program *p, const ObjectRequest *r, uint8_t **out, size_t *n_out, DiagSink *sink) {
+  KProgram *program[2] = {NULL};
+  if (!open_backend(p, sink)) return false;
+  for (uint32_t i = 0; i < r->n; i++) program[i] = lower(p, r->graph[i], r->name[i]);
+  Units units = units_of(program, r->n);
+  Unit *unit = arena_array(&units.mem, Unit, units.n + 1);
+  for (uint32_t i = 0; i < units.n; i++) unit[i] = units.at[i].unit;
+  BackendImage image = {r->symbol, r->image, r->n_image, (const KProgram *const *)program, r->n};
+  BackendObject object = {0};
+  char *error = NULL;
+  bool ok = p->backend->link(unit, units.n, &image, &p->target, &object, &error);
+  if (!ok) diag_error(sink, "E0901", SPAN_NONE, "no machine code: %s", error ? error : "unknown reason");
+  *out = object.bytes, *n_out = object.n;
+  free(error);
+  units_free(&units);
+  for (uint32_t i = 0; i < r->n; i++) k_program_free(program[i]);
+  return ok;
 }
 
 /* ---------------------------------------------------------------- inspection */

@@ -14,6 +14,7 @@ typedef struct CompileOptions {
   bool no_cache;
   bool measured;         /* every kernel is launched through Context.api->parallel, where its time can be taken */
   const char *cache_dir; /* NULL: $XDG_CACHE_HOME/seppo or ~/.cache/seppo */
+  uint32_t level;        /* vector bytes of the x86-64 level to compile for (k_target_level); 0: this very processor */
 } CompileOptions;
 
 typedef struct CompileTimes { /* milliseconds */
@@ -56,6 +57,18 @@ typedef struct LaunchInfo {
 uint32_t program_launches(const Program *p, const CompiledGraph *g, LaunchInfo **out);
 CompileTimes program_times(const Program *p);
 void program_free(Program *p);
+
+/* What an object for other programs holds (BackendImage of codegen/backend.h). */
+typedef struct ObjectRequest {
+  const char *symbol; /* the one name seen from outside */
+  const Graph *graph[2];
+  const char *name[2]; /* of the graphs: the step, and that of the short last batch if there is one */
+  uint32_t n;
+  const void *image;
+  size_t n_image;
+} ObjectRequest;
+/* An ELF relocatable object: *out is malloc'ed. False after diagnostics. */
+bool program_object(Program *p, const ObjectRequest *r, uint8_t **out, size_t *n_out, DiagSink *sink);
 
 /* `--stage kernels|llvm|asm` */
 typedef enum { STAGE_KERNELS, STAGE_LLVM, STAGE_ASM } ProgramStage;

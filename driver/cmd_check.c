@@ -70,7 +70,7 @@ static void print_check(const char *path, const Elaborated *e) {
 }
 
 int cmd_check(const Options *o) {
-  Loaded l = {0};
+  Loaded l = {.inputs = true};
   bool ok = load_model(&l, o->word[0], o, 0, LOAD_OPT);
   int status = load_report(&l, o);
   if (ok) print_check(o->word[0], &l.elab);

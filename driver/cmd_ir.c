@@ -92,7 +92,7 @@ int cmd_ir(const Options *o) {
     fprintf(stderr, "seppo ir: --format %s is for the graph stages (graph, grad, opt)\n", formats[format]);
     return EXIT_USAGE;
   }
-  Loaded l = {0};
+  Loaded l = {.inputs = true};
   StrBuf text = {0};
   bool ok = print_stage(&l, o, stage, format, &text);
   int status = load_report(&l, o);

@@ -59,14 +59,6 @@ static bool read_settings(const Options *o, RunSettings *r) {
   return true;
 }
 
-/* models/mlp.sep -> mlp */
-static const char *model_name(const char *path, Arena *mem) {
-  const char *base = strrchr(path, '/');
-  base = base ? base + 1 : path;
-  size_t n = strlen(base);
-  return arena_strndup(mem, base, n > 4 && !strcmp(base + n - 4, ".sep") ? n - 4 : n);
-}
-
 static bool picked(const Options *o, const Task *t) {
   if (t->kind < TASK_TRAIN || o->n_words < 2) return true;
   for (uint32_t i = 1; i < o->n_words; i++)

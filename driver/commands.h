@@ -7,6 +7,7 @@
 int cmd_run(const Options *o);
 int cmd_check(const Options *o);
 int cmd_ir(const Options *o);
+int cmd_build(const Options *o);
 int cmd_opt(const Options *o);
 int cmd_gradcheck(const Options *o);
 int cmd_profile(const Options *o);

@@ -15,6 +15,8 @@ const Command command_table[] = {
      "set data epochs no-cache", 1, OPTIONS_MAX_WORDS, cmd_gradcheck},
     {"profile", "FILE [TASK...]", "Times every kernel of a step against what the machine could do.",
      "set threads dtype data epochs no-cache", 1, OPTIONS_MAX_WORDS, cmd_profile},
+    {"build", "FILE", "Compiles a task ahead of time: an object and a header for C programs.",
+     "task load out name cpu embed-data set seed threads dtype data epochs", 1, 1, cmd_build},
     {"opt", "FILE.ir", "Runs passes on a graph in text form and prints the result.", "passes print-after verify-each",
      1, 1, cmd_opt},
     {"fmt", "FILE...", "Lays out model files the one way.", "check diff", 1, OPTIONS_MAX_WORDS, cmd_fmt},

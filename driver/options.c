@@ -43,6 +43,9 @@ static const OptionInfo option_table[] = {
     FLAG(diff, "diff", "show what formatting would change; write nothing"),
     TEXT(output, "output", "PATH", "where to write"),
     TEXT(error_format, "error-format", "human|short|json", "how diagnostics are printed"),
+    TEXT(name, "name", "NAME", "what the object, the header and their functions are called (default: FILE_TASK)"),
+    TEXT(cpu, "cpu", "v2|v3|v4", "level of x86-64 to compile for: SSE4.2, AVX2, AVX-512 (default: this machine's)"),
+    FLAG(embed, "embed-data", "put the task's data sets into the object"),
     FLAG(no_cache, "no-cache", "neither read nor write compiled objects"),
     FLAG(help, "help", "this text"),
 };

@@ -17,8 +17,8 @@ typedef struct Options {
   const char *seed, *threads, *dtype, *data, *out, *resume, *load, *epochs, *progress, *checkpoint_every;
   bool quiet;
   /* ir, opt, build, cache, data, fmt, gradcheck, profile */
-  const char *stage, *task, *format, *passes, *print_after, *output;
-  bool reference, verify_each, check, diff;
+  const char *stage, *task, *format, *passes, *print_after, *output, *name, *cpu;
+  bool reference, verify_each, check, diff, embed;
   /* every command */
   const char *error_format;
   bool help, no_cache;

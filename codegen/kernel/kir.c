@@ -22,6 +22,11 @@ KTarget k_target_host(void) {
   return (KTarget){.vector_bytes = h.vector_bytes, .tile_rows = h.vector_bytes == 16 ? 4 : h.tile_rows};
 }
 
+KTarget k_target_level(uint32_t vector_bytes) {
+  uint32_t rows = vector_bytes == 64 ? 14 : vector_bytes == 32 ? 6 : 4;
+  return (KTarget){.vector_bytes = vector_bytes, .tile_rows = rows, .portable = true};
+}
+
 KKernel *k_kernel_new(void) {
   KKernel *k = calloc(1, sizeof *k);
   if (!k) exit(3);

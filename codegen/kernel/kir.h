@@ -43,9 +43,12 @@ typedef uint32_t KVal; /* index of an instruction */
 typedef struct KTarget {
   uint32_t vector_bytes; /* 64 with AVX-512, 32 with AVX2, 16 otherwise */
   uint32_t tile_rows;    /* largest MR of a micro-GEMM with two vectors of columns: 14, 6, 4 */
+  bool portable;         /* code for every processor of that x86-64 level (v4, v3, v2), not for this very one */
 } KTarget;
 /* Of the machine this runs on (cpuid). */
 KTarget k_target_host(void);
+/* Of every processor with vectors of 64, 32 or 16 bytes: the levels v4, v3 and v2 of x86-64. */
+KTarget k_target_level(uint32_t vector_bytes);
 /* Lanes of one machine vector of a dtype (bool counts as u8 in memory, computes with the lanes of its neighbours). */
 static inline uint32_t k_lanes(const KTarget *t, DType d) { return t->vector_bytes / ir_dtype_size(d); }
 

@@ -40,7 +40,7 @@ static bool fail(char **error, const char *text) {
 /* Machines not in use. Making one takes as long as compiling a small kernel, and one serves one thread at a time. */
 typedef struct Machine {
   LLVMTargetMachineRef tm;
-  uint32_t vector_bytes; /* of the target it compiles for */
+  KTarget target; /* that it compiles for */
 } Machine;
 static struct {
   pthread_mutex_t lock;
@@ -48,11 +48,15 @@ static struct {
   unsigned n;
 } machines = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static LLVMTargetMachineRef idle_machine(uint32_t vector_bytes) {
+static bool serves(const Machine *m, const KTarget *t) {
+  return m->target.vector_bytes == t->vector_bytes && m->target.portable == t->portable;
+}
+
+static LLVMTargetMachineRef idle_machine(const KTarget *t) {
   LLVMTargetMachineRef tm = NULL;
   pthread_mutex_lock(&machines.lock);
   for (unsigned i = 0; i < machines.n && !tm; i++)
-    if (machines.idle[i].vector_bytes == vector_bytes) {
+    if (serves(&machines.idle[i], t)) {
       tm = machines.idle[i].tm;
       machines.idle[i] = machines.idle[--machines.n];
     }
@@ -60,10 +64,10 @@ static LLVMTargetMachineRef idle_machine(uint32_t vector_bytes) {
   return tm;
 }
 
-static void give_back(LLVMTargetMachineRef tm, uint32_t vector_bytes) {
+static void give_back(LLVMTargetMachineRef tm, const KTarget *t) {
   pthread_mutex_lock(&machines.lock);
   const bool kept = machines.n < sizeof machines.idle / sizeof *machines.idle;
-  if (kept) machines.idle[machines.n++] = (Machine){tm, vector_bytes};
+  if (kept) machines.idle[machines.n++] = (Machine){tm, *t};
   pthread_mutex_unlock(&machines.lock);
   if (!kept) LLVMDisposeTargetMachine(tm);
 }
@@ -77,11 +81,17 @@ static char *features_of(uint32_t vector_bytes) {
   return all;
 }
 
+/* The name of an x86-64 level; its vectors are used whole. */
+static const char *level_name(uint32_t vector_bytes) {
+  return vector_bytes >= 64 ? "x86-64-v4" : vector_bytes >= 32 ? "x86-64-v3" : "x86-64-v2";
+}
+
 /* Positional independence and the small code model are what codegen/object/elf_loader.c understands. */
-static LLVMTargetMachineRef new_machine(uint32_t vector_bytes, char **error) {
+static LLVMTargetMachineRef new_machine(const KTarget *t, char **error) {
   LLVMTargetRef target;
-  char *triple = LLVMGetDefaultTargetTriple(), *cpu = LLVMGetHostCPUName(), *features = features_of(vector_bytes);
-  char *message = NULL;
+  char *triple = LLVMGetDefaultTargetTriple(), *message = NULL;
+  char *cpu = t->portable ? LLVMCreateMessage(level_name(t->vector_bytes)) : LLVMGetHostCPUName();
+  char *features = t->portable ? strdup("-prefer-256-bit") : features_of(t->vector_bytes);
   LLVMTargetMachineRef tm = NULL;
   if (LLVMGetTargetFromTriple(triple, &target, &message))
     fail(error, message ? message : "LLVM knows no such target");
@@ -97,8 +107,8 @@ static LLVMTargetMachineRef new_machine(uint32_t vector_bytes, char **error) {
 
 static LLVMTargetMachineRef take_machine(const KTarget *t, char **error) {
   pthread_once(&initialised, initialise);
-  LLVMTargetMachineRef tm = idle_machine(t->vector_bytes);
-  return tm ? tm : new_machine(t->vector_bytes, error);
+  LLVMTargetMachineRef tm = idle_machine(t);
+  return tm ? tm : new_machine(t, error);
 }
 
 static void build_unit(Emit *e, const Unit *u) {
@@ -110,15 +120,17 @@ static void build_unit(Emit *e, const Unit *u) {
     emit_step(e, u);
 }
 
-/* Builds the unit's module for a machine. False after filling *error. */
-static bool build(Emit *e, const Unit *u, LLVMTargetMachineRef tm, char **error) {
+/* Builds the module of some units, and of an image unless it is NULL, for a machine. False after filling *error. */
+static bool build(Emit *e, const Unit *u, uint32_t n, const BackendImage *image, LLVMTargetMachineRef tm,
+                  char **error) {
   char *triple = LLVMGetTargetMachineTriple(tm), *message = NULL;
   LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(tm);
   LLVMSetTarget(e->module, triple);
   LLVMSetModuleDataLayout(e->module, layout);
   LLVMDisposeTargetData(layout);
   LLVMDisposeMessage(triple);
-  build_unit(e, u);
+  for (uint32_t i = 0; i < n; i++) build_unit(e, &u[i]);
+  if (image) emit_image(e, image);
   if (e->error) return fail(error, e->error);
 #ifndef NDEBUG
   if (LLVMVerifyModule(e->module, LLVMReturnStatusAction, &message)) {
@@ -141,12 +153,13 @@ static LLVMMemoryBufferRef compile(Emit *e, LLVMTargetMachineRef tm, LLVMCodeGen
   return out;
 }
 
-static bool emit(const Unit *u, const KTarget *t, BackendObject *out, char **error) {
+static bool link_units(const Unit *u, uint32_t n, const BackendImage *image, const KTarget *t, BackendObject *out,
+                       char **error) {
   LLVMTargetMachineRef tm = take_machine(t, error);
   Emit e;
   if (!tm) return false;
   emit_open(&e, t, "seppo");
-  LLVMMemoryBufferRef object = build(&e, u, tm, error) ? compile(&e, tm, LLVMObjectFile, error) : NULL;
+  LLVMMemoryBufferRef object = build(&e, u, n, image, tm, error) ? compile(&e, tm, LLVMObjectFile, error) : NULL;
   if (object) {
     out->n = LLVMGetBufferSize(object);
     out->bytes = malloc(out->n + 1);
@@ -155,8 +168,12 @@ static bool emit(const Unit *u, const KTarget *t, BackendObject *out, char **err
     if (!out->bytes) fail(error, "out of memory");
   }
   emit_close(&e);
-  give_back(tm, t->vector_bytes);
+  give_back(tm, t);
   return object && out->bytes;
+}
+
+static bool emit(const Unit *u, const KTarget *t, BackendObject *out, char **error) {
+  return link_units(u, 1, NULL, t, out, error);
 }
 
 static bool print(const Unit *u, const KTarget *t, bool assembly, StrBuf *out, char **error) {
@@ -164,7 +181,7 @@ static bool print(const Unit *u, const KTarget *t, bool assembly, StrBuf *out, c
   Emit e;
   if (!tm) return false;
   emit_open(&e, t, "seppo");
-  bool ok = build(&e, u, tm, error);
+  bool ok = build(&e, u, 1, NULL, tm, error);
   if (ok && assembly) {
     LLVMMemoryBufferRef text = compile(&e, tm, LLVMAssemblyFile, error);
     ok = text;
@@ -178,12 +195,12 @@ static bool print(const Unit *u, const KTarget *t, bool assembly, StrBuf *out, c
     LLVMDisposeMessage(text);
   }
   emit_close(&e);
-  give_back(tm, t->vector_bytes);
+  give_back(tm, t);
   return ok;
 }
 
 __attribute__((visibility("default"))) const Backend *seppo_backend(void);
 const Backend *seppo_backend(void) {
-  static const Backend table = {SEPPO_BACKEND_VERSION, llvm_version, emit, print};
+  static const Backend table = {SEPPO_BACKEND_VERSION, llvm_version, emit, link_units, print};
   return &table;
 }

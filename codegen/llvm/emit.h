@@ -109,5 +109,8 @@ void emit_kernel_body(Emit *e, const KKernel *k, Val context, const Place *args,
 void emit_kernel(Emit *e, const KKernel *k, const char *symbol);
 /* The exported step function (codegen/llvm/step.c). */
 void emit_step(Emit *e, const Unit *u);
+/* Once all units are there: the image, the constants of its programs, and every other name local
+ * (codegen/llvm/image.c). */
+void emit_image(Emit *e, const BackendImage *image);
 
 #endif

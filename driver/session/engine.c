@@ -147,15 +147,14 @@ bool engine_prepare(Engine *e, TaskId task, const Graph *const *graph, const cha
   return true;
 }
 
-/* FNV-1a of the task's name, so that adding a task changes no other task's draws. */
-static uint64_t name_hash(const char *s) {
+uint64_t engine_task_hash(const char *task) {
   uint64_t h = 0xcbf29ce484222325u;
-  for (; *s; s++) h = (h ^ (uint8_t)*s) * 0x100000001b3u;
+  for (; *task; task++) h = (h ^ (uint8_t)*task) * 0x100000001b3u;
   return h;
 }
 
 uint64_t engine_key(const Engine *e, const char *task, uint32_t stream) {
-  return random_key_fold(random_key_fold(e->seed, name_hash(task)), stream);
+  return random_key_fold(random_key_fold(e->seed, engine_task_hash(task)), stream);
 }
 
 Context engine_context(Engine *e, uint64_t key) {

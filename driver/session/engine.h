@@ -43,6 +43,8 @@ void engine_close(Engine *e);
 bool engine_prepare(Engine *e, TaskId task, const Graph *const *graph, const char *const *name, uint32_t n,
                     ReadyGraph **out, DiagSink *sink);
 
+/* FNV-1a of the task's name, so that adding a task changes no other task's draws. */
+uint64_t engine_task_hash(const char *task);
 /* The random stream of a task: training steps are stream 0, each event has its own, so that adding a picture to a
  * training changes none of its draws. */
 uint64_t engine_key(const Engine *e, const char *task, uint32_t stream);

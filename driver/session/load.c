@@ -12,6 +12,13 @@ double clock_ms(void) {
   return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
+const char *model_name(const char *path, Arena *mem) {
+  const char *base = strrchr(path, '/');
+  base = base ? base + 1 : path;
+  size_t n = strlen(base);
+  return arena_strndup(mem, base, n > 4 && !strcmp(base + n - 4, ".sep") ? n - 4 : n);
+}
+
 bool load_source(Loaded *l, const char *path) {
   const char *why;
   l->source = source_read(&l->sources, path, &why);
@@ -47,6 +54,7 @@ static bool elaborate_file(Loaded *l, const Options *o, uint64_t seed) {
                     .epochs = epochs,
                     .tasks = o->word + 1,
                     .n_tasks = o->n_words > 1 ? o->n_words - 1 : 0,
+                    .inputs = l->inputs,
                     .loaded = o->load || o->resume};
   double start = clock_ms();
   bool ok = elaborate(&l->sources, l->ast, &eo, &l->elab, &l->sink);

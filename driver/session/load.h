@@ -14,12 +14,15 @@ typedef struct LoadTimes { /* milliseconds */
 typedef struct Loaded {
   SourceMap sources;
   DiagSink sink;
+  bool inputs;     /* also tasks that take tensors from a calling program (set before load_model) */
   uint32_t source; /* of the model file */
   Ast *ast;
   Elaborated elab; /* elab.module NULL before LOAD_GRAPH or after errors */
   LoadTimes times;
 } Loaded;
 
+/* "models/vae.sep" -> "vae" */
+const char *model_name(const char *path, Arena *mem);
 /* Reads a whole file into the source map. False after a diagnostic (EXIT_FILES). */
 bool load_source(Loaded *l, const char *path);
 /* False after diagnostics; the caller prints them with load_report. */
