@@ -255,7 +255,7 @@ static bool has_sample(Op op) {
   return false;
 }
 
-/* Loops and grad itself are the subject of test_autodiff.c. */
+/* Loops and grad itself are the subject of test_autodiff.c and test_autodiff_loops.c. */
 static void every_row_has_samples(void **state) {
   (void)state;
   for (uint32_t op = 0; op < OP_COUNT; op++) {
