@@ -1,6 +1,7 @@
 /* fuzz_models [--count N] [--seed S] [--changes K] [--show] FILE..: model files with up to K tokens changed go through
  * the checker, and what passes through the passes. A crash or a hang (20 s) names its seed; with --show the text and
  * its diagnostics are printed. Exit status 1 when the checker did something wrong. */
+#include "tests/support/files.h"
 #include "tests/support/mutate.h"
 #include <inttypes.h>
 #include <signal.h>
@@ -47,15 +48,6 @@ static void died(int number) {
   raise(number == SIGALRM ? SIGABRT : number);
 }
 
-static bool read_file(const char *path, StrBuf *out) {
-  FILE *f = fopen(path, "rb");
-  if (!f) return perror(path), false;
-  char buffer[4096];
-  for (size_t n; (n = fread(buffer, 1, sizeof buffer, f)) > 0;) sb_write(out, buffer, n);
-  fclose(f);
-  return true;
-}
-
 int main(int argc, char **argv) {
   FuzzOptions o = {.count = 1000, .seed = 1, .changes = 3};
   if (!parse_options(argc, argv, &o)) {
@@ -67,9 +59,11 @@ int main(int argc, char **argv) {
   uint64_t parsed = 0, elaborated = 0, wrong = 0;
   for (uint64_t seed = o.seed; seed < o.seed + o.count; seed++) {
     const char *path = o.file[seed % o.n_files];
-    StrBuf text = {0}, broken = {0};
-    if (!read_file(path, &text)) return 2;
-    mutate_text(text.s ? text.s : "", text.n, (Mutation){seed, o.changes}, &broken);
+    size_t n;
+    char *text = file_read(path, &n);
+    if (!text) return perror(path), 2;
+    StrBuf broken = {0};
+    mutate_text(text, n, (Mutation){seed, o.changes}, &broken);
     snprintf(now, sizeof now, "\nfuzz_models: crash or hang: --seed %" PRIu64 " --count 1 --changes %u (%s)\n", seed,
              o.changes, path);
     if (o.show) fwrite(broken.s, 1, broken.n, stdout), fflush(stdout);
@@ -78,7 +72,7 @@ int main(int argc, char **argv) {
     alarm(0);
     parsed += v.parsed, elaborated += v.elaborated;
     if (v.complaint) printf("seed %" PRIu64 " (%s): %s\n", seed, path, v.complaint), wrong++;
-    sb_free(&text);
+    free(text);
     sb_free(&broken);
   }
   printf("%" PRIu64 " texts: %" PRIu64 " parsed, %" PRIu64 " passed, %" PRIu64 " wrong\n", o.count, parsed, elaborated,

@@ -56,11 +56,14 @@ char *file_read(const char *path, size_t *n) {
   if (!f) return NULL;
   if (fstat(fileno(f), &st) != 0) checked(NULL);
   char *s = checked(malloc((size_t)st.st_size + 1));
-  *n = fread(s, 1, (size_t)st.st_size, f);
-  s[*n] = 0;
+  const size_t got = fread(s, 1, (size_t)st.st_size, f);
+  s[got] = 0;
+  if (n) *n = got;
   fclose(f);
   return s;
 }
+
+char *file_need(const char *path, size_t *n) { return checked(file_read(path, n)); }
 
 const char *real_data(void) {
   static const char *const usual[] = {"../shared/data", "../../shared/data"};

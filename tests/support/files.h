@@ -12,8 +12,10 @@ void folder_remove(char *folder);
 char *file_write(const char *folder, const char *name, const void *bytes, size_t n);
 /* gzipped */
 char *file_write_gz(const char *folder, const char *name, const void *bytes, size_t n);
-/* The bytes of a file, heap, NUL behind them; NULL when it cannot be read. */
+/* The bytes of a file, heap, NUL behind them, their number in *n unless n is NULL; NULL when it cannot be read. */
 char *file_read(const char *path, size_t *n);
+/* The same of a file that must be there: ends the program otherwise. */
+char *file_need(const char *path, size_t *n);
 /* The folder with MNIST and CIFAR-10 files ($SEPPO_DATA, ../shared/data, ...), or NULL: tests on real data then skip.
  */
 const char *real_data(void);

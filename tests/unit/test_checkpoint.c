@@ -6,35 +6,13 @@
 #include <cmocka.h>
 
 #include "runtime/checkpoint.h"
-#include "tests/support/files.h"
+#include "tests/support/scratch.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-static char *folder;
-static DiagSink sink;
-
-static int setup(void **state) {
-  (void)state;
-  folder = folder_new();
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  folder_remove(folder);
-  diag_sink_free(&sink);
-  sink = (DiagSink){0};
-  return 0;
-}
-
-static void forget_errors(void) {
-  diag_sink_free(&sink);
-  sink = (DiagSink){0};
-}
 
 static const float b[] = {0.5f, -1.25f};
 static const double w[] = {0, .125, .25, .375, .5, .625};
@@ -50,7 +28,7 @@ enum { N = sizeof tensors / sizeof *tensors };
 
 static char *path_of(const char *name) {
   StrBuf s = {0};
-  sb_printf(&s, "%s/%s", folder, name);
+  sb_printf(&s, "%s/%s", scratch.folder, name);
   return sb_take(&s);
 }
 
@@ -58,7 +36,7 @@ static char *path_of(const char *name) {
 static void same_bytes_as_the_package(void **state) {
   (void)state;
   char *path = path_of("a.safetensors");
-  assert_true(checkpoint_write(path, tensors, N, meta, 2, &sink, SPAN_NONE));
+  assert_true(checkpoint_write(path, tensors, N, meta, 2, &scratch.sink, SPAN_NONE));
   size_t n, m;
   char *ours = file_read(path, &n), *theirs = file_read("tests/data/package.safetensors", &m);
   assert_non_null(theirs);
@@ -71,7 +49,7 @@ static void same_bytes_as_the_package(void **state) {
 
 static void reads_the_package(void **state) {
   (void)state;
-  Checkpoint *c = checkpoint_open("tests/data/package.safetensors", &sink, SPAN_NONE);
+  Checkpoint *c = checkpoint_open("tests/data/package.safetensors", &scratch.sink, SPAN_NONE);
   assert_non_null(c);
   assert_int_equal(c->n, N);
   for (int i = 0; i < N; i++) {
@@ -99,14 +77,14 @@ static void round_trip(void **state) {
   static const CheckpointTensor odd[] = {{"a \"quoted\" \\ name\n", DT_BOOL, 1, {3}, labels},
                                          {"\xc3\xa4", DT_U64, 8, {1, 1, 1, 1, 1, 1, 1, 1}, &step}};
   char *path = path_of("odd.safetensors");
-  assert_true(checkpoint_write(path, odd, 2, NULL, 0, &sink, SPAN_NONE));
-  Checkpoint *c = checkpoint_open(path, &sink, SPAN_NONE);
+  assert_true(checkpoint_write(path, odd, 2, NULL, 0, &scratch.sink, SPAN_NONE));
+  Checkpoint *c = checkpoint_open(path, &scratch.sink, SPAN_NONE);
   assert_non_null(c);
   assert_non_null(checkpoint_find(c, odd[0].name));
   assert_int_equal(checkpoint_find(c, odd[1].name)->rank, 8);
   checkpoint_close(c);
-  assert_true(checkpoint_write(path, NULL, 0, NULL, 0, &sink, SPAN_NONE));
-  c = checkpoint_open(path, &sink, SPAN_NONE);
+  assert_true(checkpoint_write(path, NULL, 0, NULL, 0, &scratch.sink, SPAN_NONE));
+  c = checkpoint_open(path, &scratch.sink, SPAN_NONE);
   assert_non_null(c);
   assert_int_equal(c->n, 0);
   checkpoint_close(c);
@@ -118,17 +96,17 @@ static void duplicate_names(void **state) {
   CheckpointTensor two[] = {tensors[0], tensors[1]};
   two[1].name = two[0].name;
   char *path = path_of("two");
-  assert_false(checkpoint_write(path, two, 2, NULL, 0, &sink, SPAN_NONE));
-  assert_int_equal(sink.exit_status, EXIT_FILES);
+  assert_false(checkpoint_write(path, two, 2, NULL, 0, &scratch.sink, SPAN_NONE));
+  assert_int_equal(scratch.sink.exit_status, EXIT_FILES);
   free(path);
 }
 
 static bool accepted(const char *path) {
-  forget_errors();
-  Checkpoint *c = checkpoint_open(path, &sink, SPAN_NONE);
+  scratch_forget();
+  Checkpoint *c = checkpoint_open(path, &scratch.sink, SPAN_NONE);
   bool ok = c != NULL;
   checkpoint_close(c);
-  assert_true(ok || (sink.n_errors == 1 && sink.exit_status == EXIT_FILES));
+  assert_true(ok || (scratch.sink.n_errors == 1 && scratch.sink.exit_status == EXIT_FILES));
   return ok;
 }
 
@@ -137,7 +115,7 @@ static void truncated_anywhere(void **state) {
   size_t n;
   char *all = file_read("tests/data/package.safetensors", &n);
   for (size_t i = 0; i < n; i++) {
-    char *path = file_write(folder, "cut", all, i);
+    char *path = file_write(scratch.folder, "cut", all, i);
     if (accepted(path)) fail_msg("cut to %zu bytes was accepted", i);
     free(path);
   }
@@ -152,10 +130,10 @@ static void header_bytes_changed(void **state) {
   for (size_t i = 0; i < header; i++) {
     for (int x = 1; x < 256; x = x * 3 + 1) {
       all[i] ^= (char)x;
-      char *path = file_write(folder, "flip", all, n);
+      char *path = file_write(scratch.folder, "flip", all, n);
       all[i] ^= (char)x;
-      forget_errors();
-      Checkpoint *c = checkpoint_open(path, &sink, SPAN_NONE);
+      scratch_forget();
+      Checkpoint *c = checkpoint_open(path, &scratch.sink, SPAN_NONE);
       uint64_t sum = 0;
       for (uint32_t k = 0; c && k < c->n; k++) {
         const uint8_t *p = c->tensor[k].bytes;
@@ -176,7 +154,7 @@ static bool accepts_header(const char *json, size_t data) {
   for (int i = 0; i < 8; i++) sb_putc(&f, (char)((uint64_t)n >> 8 * i));
   sb_puts(&f, json);
   for (size_t i = 0; i < data; i++) sb_putc(&f, 0);
-  char *path = file_write(folder, "hand", f.s, f.n);
+  char *path = file_write(scratch.folder, "hand", f.s, f.n);
   bool ok = accepted(path);
   free(path);
   sb_free(&f);
@@ -214,14 +192,14 @@ static void foreign_headers(void **state) {
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     if (accepts_header(cases[i].json, cases[i].data)) fail_msg("accepted: %s", cases[i].json);
-    if (!strstr(sink.diag.at[0].message, cases[i].says))
-      fail_msg("`%s` is not about `%s`", sink.diag.at[0].message, cases[i].says);
+    if (!strstr(scratch.sink.diag.at[0].message, cases[i].says))
+      fail_msg("`%s` is not about `%s`", scratch.sink.diag.at[0].message, cases[i].says);
   }
   static const uint8_t huge[16] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, '{'};
-  char *path = file_write(folder, "huge", huge, sizeof huge);
+  char *path = file_write(scratch.folder, "huge", huge, sizeof huge);
   assert_false(accepted(path));
   free(path);
-  assert_false(accepted(folder));
+  assert_false(accepted(scratch.folder));
   assert_false(accepted("/nowhere/at/all"));
 }
 
@@ -229,7 +207,7 @@ static void foreign_headers(void **state) {
 static void failed_write_keeps_the_old(void **state) {
   (void)state;
   char *path = path_of("kept");
-  assert_true(checkpoint_write(path, tensors, N, meta, 2, &sink, SPAN_NONE));
+  assert_true(checkpoint_write(path, tensors, N, meta, 2, &scratch.sink, SPAN_NONE));
   size_t n, m;
   char *before = file_read(path, &n);
   double *large = calloc(1 << 16, sizeof *large);
@@ -239,15 +217,15 @@ static void failed_write_keeps_the_old(void **state) {
   tight.rlim_max = old.rlim_max;
   signal(SIGXFSZ, SIG_IGN);
   setrlimit(RLIMIT_FSIZE, &tight);
-  bool ok = checkpoint_write(path, &big, 1, NULL, 0, &sink, SPAN_NONE);
+  bool ok = checkpoint_write(path, &big, 1, NULL, 0, &scratch.sink, SPAN_NONE);
   setrlimit(RLIMIT_FSIZE, &old);
   assert_false(ok);
-  assert_int_equal(sink.exit_status, EXIT_FILES);
+  assert_int_equal(scratch.sink.exit_status, EXIT_FILES);
   char *after = file_read(path, &m);
   assert_int_equal(n, m);
   assert_memory_equal(before, after, n);
   StrBuf list = {0};
-  sb_printf(&list, "test $(ls %s | wc -l) = 1", folder);
+  sb_printf(&list, "test $(ls %s | wc -l) = 1", scratch.folder);
   assert_int_equal(system(list.s), 0);
   sb_free(&list);
   free(large);
@@ -258,9 +236,14 @@ static void failed_write_keeps_the_old(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-      T(same_bytes_as_the_package), T(reads_the_package),    T(round_trip),      T(duplicate_names),
-      T(truncated_anywhere),        T(header_bytes_changed), T(foreign_headers), T(failed_write_keeps_the_old),
+      SCRATCH_TEST(same_bytes_as_the_package),
+      SCRATCH_TEST(reads_the_package),
+      SCRATCH_TEST(round_trip),
+      SCRATCH_TEST(duplicate_names),
+      SCRATCH_TEST(truncated_anywhere),
+      SCRATCH_TEST(header_bytes_changed),
+      SCRATCH_TEST(foreign_headers),
+      SCRATCH_TEST(failed_write_keeps_the_old),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

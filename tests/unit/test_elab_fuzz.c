@@ -1,22 +1,16 @@
 /* Files that parse but mean nonsense never crash the checker: models with tokens left out, doubled, exchanged, or put
  * in the place of others. The sanitizers of the build look on. */
+#include "tests/support/files.h"
 #include "tests/support/mutate.h"
 #include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include <cmocka.h>
 
 enum { ROUNDS = 600, SECONDS = 20 };
-
-static void read_all(const char *path, StrBuf *out) {
-  FILE *f = fopen(path, "rb");
-  assert_non_null(f);
-  char buffer[4096];
-  for (size_t n; (n = fread(buffer, 1, sizeof buffer, f)) > 0;) sb_write(out, buffer, n);
-  fclose(f);
-}
 
 static void nonsense_is_survived(void **state) {
   (void)state;
@@ -25,13 +19,14 @@ static void nonsense_is_survived(void **state) {
   uint32_t parsed = 0, passed = 0, round = 0, complaints = 0;
   for (time_t end = time(NULL) + SECONDS; round < ROUNDS && time(NULL) < end; round++) {
     const char *path = models.gl_pathv[round % models.gl_pathc];
-    StrBuf text = {0}, broken = {0};
-    read_all(path, &text);
-    mutate_text(text.s, text.n, (Mutation){round, 3}, &broken);
+    size_t n;
+    char *text = file_need(path, &n);
+    StrBuf broken = {0};
+    mutate_text(text, n, (Mutation){round, 3}, &broken);
     Verdict v = mutate_check(path, &broken, NULL);
     parsed += v.parsed, passed += v.elaborated;
     if (v.complaint) printf("seed %u (%s): %s\n", round, path, v.complaint), complaints++;
-    sb_free(&text);
+    free(text);
     sb_free(&broken);
   }
   globfree(&models);

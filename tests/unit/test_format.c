@@ -2,6 +2,7 @@
 #include "frontend/format/format.h"
 #include "frontend/syntax/ast_print.h"
 #include "frontend/syntax/parser.h"
+#include "tests/support/files.h"
 #include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,16 +40,6 @@ static void drop(Forms f) {
   free(f.text);
 }
 
-static char *read_all(const char *path, size_t *n) {
-  FILE *f = fopen(path, "rb");
-  assert_non_null(f);
-  char *text = malloc(1 << 20);
-  *n = fread(text, 1, (1 << 20) - 1, f);
-  text[*n] = 0;
-  fclose(f);
-  return text;
-}
-
 static uint32_t count(const char *s, char c) {
   uint32_t n = 0;
   for (; *s; s++) n += *s == c;
@@ -75,7 +66,7 @@ static void every_file_formats_to_itself_and_keeps_its_tree(void **state) {
     assert_int_equal(glob(patterns[i], 0, NULL, &g), 0);
     for (size_t k = 0; k < g.gl_pathc; k++) {
       size_t n;
-      char *text = read_all(g.gl_pathv[k], &n);
+      char *text = file_need(g.gl_pathv[k], &n);
       check_laws(g.gl_pathv[k], text, n);
       if (i < 2) {
         Forms f = forms(g.gl_pathv[k], text, n);

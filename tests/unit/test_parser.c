@@ -1,4 +1,5 @@
 #include "frontend/syntax/parser.h"
+#include "tests/support/files.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -23,15 +24,6 @@ static void drop(Parsed *r) {
   ast_free(r->ast);
   diag_sink_free(&r->sink);
   source_map_free(&r->sources);
-}
-
-static char *read_all(const char *path, size_t *n) {
-  FILE *f = fopen(path, "rb");
-  assert_non_null(f);
-  char *text = malloc(1 << 20);
-  *n = fread(text, 1, 1 << 20, f);
-  fclose(f);
-  return text;
 }
 
 /* The value of `let x = TEXT`, written with every operation in parentheses. */
@@ -88,7 +80,7 @@ static void every_construct_parses(void **state) {
                {"tests/golden/syntax/constructs.sep", 23}};
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
     size_t n;
-    char *text = read_all(files[i].path, &n);
+    char *text = file_need(files[i].path, &n);
     Parsed r = parse(text, n);
     diag_print(&r.sink, &r.sources, DIAG_HUMAN, false, stderr);
     assert_int_equal(r.sink.n_errors, 0);

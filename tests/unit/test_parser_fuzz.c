@@ -4,6 +4,7 @@
 #include "frontend/format/format.h"
 #include "frontend/syntax/ast_print.h"
 #include "frontend/syntax/parser.h"
+#include "tests/support/files.h"
 #include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -56,15 +57,6 @@ static void check(const char *text, size_t n) {
   drop(&a);
 }
 
-static char *read_all(const char *path, size_t *n) {
-  FILE *f = fopen(path, "rb");
-  assert_non_null(f);
-  char *text = malloc(1 << 16);
-  *n = fread(text, 1, 1 << 16, f);
-  fclose(f);
-  return text;
-}
-
 static void each_file(void (*body)(const char *text, size_t n, size_t stride)) {
   static const char *const patterns[] = {"models/*.sep", "models/std/*.sep", "tests/golden/syntax/*.sep"};
   for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
@@ -72,7 +64,7 @@ static void each_file(void (*body)(const char *text, size_t n, size_t stride)) {
     assert_int_equal(glob(patterns[i], 0, NULL, &g), 0);
     for (size_t k = 0; k < g.gl_pathc; k++) {
       size_t n;
-      char *text = read_all(g.gl_pathv[k], &n);
+      char *text = file_need(g.gl_pathv[k], &n);
       body(text, n, i < 2 ? 11 : 1); /* models and library are long: every eleventh place */
       free(text);
     }

@@ -2,6 +2,7 @@
  * input, a line `---`, and the expected output. SEPPO_REGENERATE=1 writes the outputs anew. */
 #include "ir/passes/passes.h"
 #include "ir/simplify.h"
+#include "tests/support/files.h"
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,16 +10,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static char *read_text(const char *path) {
-  FILE *f = fopen(path, "rb");
-  if (!f) return NULL;
-  StrBuf b = {0};
-  char part[4096];
-  for (size_t n; (n = fread(part, 1, sizeof part, f)) > 0;) sb_write(&b, part, n);
-  fclose(f);
-  return sb_take(&b);
-}
 
 static Module *parse_text(const char *name, const char *text, size_t length, SourceMap *sources) {
   DiagSink sink = {0};
@@ -77,7 +68,7 @@ static uint32_t fires(Module *m, const RewriteRule *rule) {
 /* Runs `passes` on the file's input and compares; false (with a message) when it differs. A second run of the same
  * passes must change nothing. */
 static bool check_file(const char *path, const char *passes, const RewriteRule *rule) {
-  char *text = read_text(path);
+  char *text = file_read(path, NULL);
   const char *mark = text ? strstr(text, "---\n") : NULL;
   if (!mark) {
     print_error("%s: missing, or without a line ---\n", path);

@@ -6,28 +6,11 @@
 #include <cmocka.h>
 
 #include "runtime/progress.h"
-#include "tests/support/files.h"
+#include "tests/support/scratch.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static char *folder;
-static DiagSink sink;
-
-static int setup(void **state) {
-  (void)state;
-  folder = folder_new();
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  folder_remove(folder);
-  diag_sink_free(&sink);
-  sink = (DiagSink){0};
-  return 0;
-}
 
 static char *read_in(RunDir *r, const char *file) {
   size_t n;
@@ -53,14 +36,14 @@ static void numbers(void **state) {
 
 static void metrics_and_summary(void **state) {
   (void)state;
-  RunDir *r = rundir_open(folder, "mlp", &sink);
+  RunDir *r = rundir_open(scratch.folder, "mlp", &scratch.sink);
   assert_non_null(r);
-  assert_string_equal(rundir_path(r), folder);
+  assert_string_equal(rundir_path(r), scratch.folder);
   MetricValue first[] = {{"loss", 0.5}, {"accuracy", 0.1}}, second[] = {{"loss", NAN}};
-  assert_true(rundir_metrics(r, "train", 1, 938, 1.25, first, 2, &sink));
-  assert_true(rundir_metrics(r, "train", 2, 1876, 2.5, second, 1, &sink));
+  assert_true(rundir_metrics(r, "train", 1, 938, 1.25, first, 2, &scratch.sink));
+  assert_true(rundir_metrics(r, "train", 2, 1876, 2.5, second, 1, &scratch.sink));
   MetricValue final = {"accuracy", 0.98};
-  assert_true(rundir_metrics(r, "eval", -1, -1, 3, &final, 1, &sink));
+  assert_true(rundir_metrics(r, "eval", -1, -1, 3, &final, 1, &scratch.sink));
   char *text = read_in(r, "metrics.jsonl");
   assert_string_equal(
       text, "{\"task\": \"train\", \"epoch\": 1, \"step\": 938, \"seconds\": 1.25, \"values\": {\"loss\": 0.5, "
@@ -71,7 +54,7 @@ static void metrics_and_summary(void **state) {
   rundir_set(r, "steps", json_integer(1876));
   rundir_set(r, "compile_ms", json_real(12.5));
   rundir_array(r, "eval", "confusion", json_pack("[[ii][ii]]", 1, 2, 3, 4));
-  assert_true(rundir_summary(r, &sink));
+  assert_true(rundir_summary(r, &scratch.sink));
   text = read_in(r, "summary.json");
   assert_non_null(strstr(text, "\"confusion\": [[1, 2], [3, 4]]"));
   json_t *s = json_loads(text, 0, NULL);
@@ -89,10 +72,10 @@ static void metrics_and_summary(void **state) {
 /* A resumed run appends, also behind a record that a kill cut short. */
 static void appends_after_a_torn_line(void **state) {
   (void)state;
-  free(file_write(folder, "metrics.jsonl", "{\"task\": \"train\"}\n{\"ta", 22));
-  RunDir *r = rundir_open(folder, "mlp", &sink);
+  free(file_write(scratch.folder, "metrics.jsonl", "{\"task\": \"train\"}\n{\"ta", 22));
+  RunDir *r = rundir_open(scratch.folder, "mlp", &scratch.sink);
   MetricValue v = {"loss", 1};
-  assert_true(rundir_metrics(r, "train", 3, 30, 1, &v, 1, &sink));
+  assert_true(rundir_metrics(r, "train", 3, 30, 1, &v, 1, &scratch.sink));
   char *text = read_in(r, "metrics.jsonl");
   assert_non_null(strstr(text, "{\"task\": \"train\"}\n{\"ta\n{\"task\": \"train\", \"epoch\": 3"));
   free(text);
@@ -103,24 +86,24 @@ static void appends_after_a_torn_line(void **state) {
 static void resumed(void **state) {
   (void)state;
   const double *at, *value;
-  RunDir *r = rundir_open(folder, "mlp", &sink);
+  RunDir *r = rundir_open(scratch.folder, "mlp", &scratch.sink);
   for (int epoch = 1; epoch <= 3; epoch++) {
     MetricValue v = {"loss", 1.0 / epoch};
-    rundir_metrics(r, "train", epoch, 10 * epoch, epoch, &v, 1, &sink);
+    rundir_metrics(r, "train", epoch, 10 * epoch, epoch, &v, 1, &scratch.sink);
   }
   assert_int_equal(rundir_history(r, "train", "loss", &at, &value), 3);
   assert_true(at[2] == 3 && value[2] == 1.0 / 3);
   rundir_close(r);
-  r = rundir_open(folder, "mlp", &sink);
+  r = rundir_open(scratch.folder, "mlp", &scratch.sink);
   assert_int_equal(rundir_history(r, "train", "loss", &at, &value), 3);
   assert_int_equal(rundir_history(r, "eval", "loss", &at, &value), 0);
   double seconds;
   assert_int_equal(rundir_records(r), 3);
-  assert_true(rundir_keep(r, 2, &seconds, &sink));
+  assert_true(rundir_keep(r, 2, &seconds, &scratch.sink));
   assert_true(rundir_records(r) == 2 && seconds == 2);
   assert_int_equal(rundir_history(r, "train", "loss", &at, &value), 2);
   MetricValue again = {"loss", NAN};
-  assert_true(rundir_metrics(r, "train", 3, 30, 3, &again, 1, &sink));
+  assert_true(rundir_metrics(r, "train", 3, 30, 3, &again, 1, &scratch.sink));
   assert_int_equal(rundir_history(r, "train", "loss", &at, &value), 3);
   char *text = read_in(r, "metrics.jsonl");
   int lines = 0;
@@ -135,14 +118,14 @@ static void names_by_time(void **state) {
   (void)state;
   char before[4096];
   assert_non_null(getcwd(before, sizeof before));
-  assert_int_equal(chdir(folder), 0);
-  RunDir *a = rundir_open(NULL, "mlp", &sink), *b = rundir_open(NULL, "mlp", &sink);
+  assert_int_equal(chdir(scratch.folder), 0);
+  RunDir *a = rundir_open(NULL, "mlp", &scratch.sink), *b = rundir_open(NULL, "mlp", &scratch.sink);
   assert_non_null(a);
   assert_non_null(b);
   assert_int_equal(strncmp(rundir_path(a), "runs/mlp/2", 10), 0);
   assert_string_not_equal(rundir_path(a), rundir_path(b));
   json_t *config = json_pack("{s:f, s:[s]}", "lr", 0.1, "tasks", "train");
-  assert_true(rundir_config(a, config, &sink));
+  assert_true(rundir_config(a, config, &scratch.sink));
   char *text = read_in(a, "config.json");
   assert_string_equal(text, "{\n  \"lr\": 0.1,\n  \"tasks\": [\"train\"]\n}\n");
   free(text);
@@ -154,13 +137,13 @@ static void names_by_time(void **state) {
 
 static void folder_that_cannot_be(void **state) {
   (void)state;
-  char *file = file_write(folder, "taken", "x", 1);
-  assert_null(rundir_open(file, "mlp", &sink));
-  assert_int_equal(sink.exit_status, EXIT_FILES);
+  char *file = file_write(scratch.folder, "taken", "x", 1);
+  assert_null(rundir_open(file, "mlp", &scratch.sink));
+  assert_int_equal(scratch.sink.exit_status, EXIT_FILES);
   StrBuf below = {0};
   sb_printf(&below, "%s/deep/er", file);
-  assert_null(rundir_open(below.s, "mlp", &sink));
-  assert_int_equal(sink.n_errors, 2);
+  assert_null(rundir_open(below.s, "mlp", &scratch.sink));
+  assert_int_equal(scratch.sink.n_errors, 2);
   sb_free(&below);
   free(file);
 }
@@ -169,7 +152,7 @@ static void folder_that_cannot_be(void **state) {
 
 static char *progress_of(ProgressMode mode) {
   StrBuf path = {0};
-  sb_printf(&path, "%s/progress", folder);
+  sb_printf(&path, "%s/progress", scratch.folder);
   FILE *f = fopen(path.s, "w");
   Progress *p = progress_new(mode, f);
   MetricValue v[] = {{"loss", 0.25}, {"accuracy", 0.975}};
@@ -214,7 +197,7 @@ static void json_lines(void **state) {
 static void bar(void **state) {
   (void)state;
   StrBuf path = {0};
-  sb_printf(&path, "%s/bar", folder);
+  sb_printf(&path, "%s/bar", scratch.folder);
   FILE *f = fopen(path.s, "w");
   Progress *p = progress_new(PROGRESS_BAR, f);
   MetricValue v = {"loss", 0.25};
@@ -236,10 +219,9 @@ static void bar(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-      T(numbers),     T(metrics_and_summary), T(appends_after_a_torn_line),
-      T(resumed),     T(names_by_time),       T(folder_that_cannot_be),
-      T(plain_lines), T(json_lines),          T(bar),
+      SCRATCH_TEST(numbers),     SCRATCH_TEST(metrics_and_summary), SCRATCH_TEST(appends_after_a_torn_line),
+      SCRATCH_TEST(resumed),     SCRATCH_TEST(names_by_time),       SCRATCH_TEST(folder_that_cannot_be),
+      SCRATCH_TEST(plain_lines), SCRATCH_TEST(json_lines),          SCRATCH_TEST(bar),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
  * SEPPO_UPDATE_GOLDEN=1 build/test_wrong writes the .txt files anew: read the difference before committing it. */
 #include "frontend/elab.h"
 #include "frontend/syntax/parser.h"
+#include "tests/support/files.h"
 #include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,16 +10,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static char *read_all(const char *path) {
-  FILE *f = fopen(path, "rb");
-  if (!f) return NULL;
-  char *text = calloc(1, 1 << 16);
-  size_t n = fread(text, 1, (1 << 16) - 1, f);
-  fclose(f);
-  text[n] = 0;
-  return text;
-}
 
 static void write_all(const char *path, const char *text) {
   FILE *f = fopen(path, "wb");
@@ -49,7 +40,8 @@ static char *messages(const char *name, const char *text) {
 static bool check(const char *path) {
   char golden[512];
   snprintf(golden, sizeof golden, "%.*s.txt", (int)(strlen(path) - 4), path);
-  char *text = read_all(path), *found = messages(strrchr(path, '/') + 1, text), *expected = read_all(golden);
+  char *text = file_need(path, NULL), *found = messages(strrchr(path, '/') + 1, text),
+       *expected = file_read(golden, NULL);
   if (getenv("SEPPO_UPDATE_GOLDEN"))
     write_all(golden, found);
   else if (!expected || strcmp(found, expected) != 0)
