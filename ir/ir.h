@@ -319,6 +319,10 @@ typedef struct OpInfo {
   const char *meaning; /* one line, for the reference */
 } OpInfo;
 extern const OpInfo op_table[OP_COUNT];
+/* Elementwise functions that cost many instructions and are not correctly rounded: pow, exp, log, sin, tanh .. */
+static inline bool ir_is_transcendental(Op op) {
+  return (op_table[op].flags & (OPF_ELEMENTWISE | OPF_EXACT)) == OPF_ELEMENTWISE;
+}
 /* OP_COUNT when unknown. */
 Op op_by_name(const char *name, size_t length);
 

@@ -60,18 +60,7 @@ static double op_flops(uint16_t op) {
   case OP_div:
   case OP_sqrt: return 4;
   case OP_pow: return 40;
-  case OP_exp:
-  case OP_expm1:
-  case OP_log:
-  case OP_log1p:
-  case OP_sin:
-  case OP_cos:
-  case OP_tanh:
-  case OP_logistic:
-  case OP_softplus:
-  case OP_erf:
-  case OP_atan: return 20;
-  default: return 0;
+  default: return ir_is_transcendental((Op)op) ? 20 : 0;
   }
 }
 

@@ -173,19 +173,7 @@ static bool is_cheap(Op op) {
   case OP_const:
   case OP_random:
   case OP_key_fold: return true;
-  case OP_pow:
-  case OP_exp:
-  case OP_expm1:
-  case OP_log:
-  case OP_log1p:
-  case OP_sin:
-  case OP_cos:
-  case OP_tanh:
-  case OP_logistic:
-  case OP_softplus:
-  case OP_erf:
-  case OP_atan: return false;
-  default: return (op_table[op].flags & (OPF_ELEMENTWISE | OPF_VIEW)) != 0;
+  default: return (op_table[op].flags & (OPF_ELEMENTWISE | OPF_VIEW)) != 0 && !ir_is_transcendental(op);
   }
 }
 

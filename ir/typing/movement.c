@@ -44,13 +44,18 @@ TypeId type_reverse(TypeQuery *q) {
   return q->type[0];
 }
 
+/* A tensor, and `lo`, `hi` and `step` for each of its axes. */
+static bool bounds_ok(TypeQuery *q) {
+  if (!all_tensors(q)) return false;
+  const Attr *a = q->attr;
+  const uint32_t rank = type_at(q, 0)->rank;
+  return length_ok(q, &a->lo, "lo", rank) && length_ok(q, &a->hi, "hi", rank) && length_ok(q, &a->step, "step", rank);
+}
+
 TypeId type_slice(TypeQuery *q) {
-  if (!all_tensors(q)) return IR_NONE;
+  if (!bounds_ok(q)) return IR_NONE;
   const Attr *a = q->attr;
   const Type *x = type_at(q, 0);
-  if (!length_ok(q, &a->lo, "lo", x->rank) || !length_ok(q, &a->hi, "hi", x->rank) ||
-      !length_ok(q, &a->step, "step", x->rank))
-    return IR_NONE;
   int64_t dim[IR_MAX_RANK];
   for (uint32_t i = 0; i < x->rank; i++) {
     int64_t lo = a->lo.v[i], hi = a->hi.v[i], step = a->step.v[i];
@@ -64,12 +69,9 @@ TypeId type_slice(TypeQuery *q) {
 }
 
 TypeId type_pad(TypeQuery *q) {
-  if (!all_tensors(q)) return IR_NONE;
+  if (!bounds_ok(q)) return IR_NONE;
   const Attr *a = q->attr;
   const Type *x = type_at(q, 0);
-  if (!length_ok(q, &a->lo, "lo", x->rank) || !length_ok(q, &a->hi, "hi", x->rank) ||
-      !length_ok(q, &a->step, "step", x->rank))
-    return IR_NONE;
   int64_t dim[IR_MAX_RANK];
   for (uint32_t i = 0; i < x->rank; i++) {
     int64_t lo = a->lo.v[i], hi = a->hi.v[i], gap = a->step.v[i], gaps = x->dim[i] > 1 ? x->dim[i] - 1 : 0;
