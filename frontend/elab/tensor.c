@@ -73,19 +73,37 @@ static void put_number(DType t, void *p, int64_t at, Val v) {
   }
 }
 
-static void fill_list(DType t, void *p, int64_t *at, Val v) {
-  if (!is_list(v)) {
-    put_number(t, p, (*at)++, v);
-    return;
+/* Whether an integer tensor of this dtype can hold the number; floats round it, bools ask whether it is 0. */
+static bool holds(DType t, Val v) {
+  const double f = val_number(v);
+  switch (t) {
+  case DT_U8: return f >= 0 && f <= UINT8_MAX;
+  case DT_I32: return f >= INT32_MIN && f <= INT32_MAX;
+  case DT_U32: return f >= 0 && f <= UINT32_MAX;
+  case DT_I64:
+  case DT_U64: return v.kind != V_FLOAT || (f >= -0x1p63 && f < 0x1p63);
+  default: return true;
   }
-  for (uint32_t k = 0; k < v.list->n; k++) fill_list(t, p, at, v.list->at[k]);
 }
 
-static Val const_tensor(Elab *E, Val v, DType dtype, uint32_t rank, const int64_t *dim) {
+/* The numbers of a nested list; false after an error. */
+static bool fill_list(Elab *E, DType t, void *p, int64_t *at, Val v, Span span) {
+  if (!is_list(v)) {
+    if (!holds(t, v))
+      return elab_error(E, "E0210", span, "%s does not fit in %s", val_text(E, v), ir_dtype_name(t)), false;
+    put_number(t, p, (*at)++, v);
+    return true;
+  }
+  for (uint32_t k = 0; k < v.list->n; k++)
+    if (!fill_list(E, t, p, at, v.list->at[k], span)) return false;
+  return true;
+}
+
+static Val const_tensor(Elab *E, Val v, DType dtype, uint32_t rank, const int64_t *dim, Span span) {
   TypeId type = ir_type(E->m, dtype, rank, dim);
   int64_t n = ir_elements(ir_type_get(E->m, type)), at = 0;
   void *p = arena_alloc(&E->mem, (size_t)(n ? n : 1) * 8);
-  fill_list(dtype, p, &at, v);
+  if (!fill_list(E, dtype, p, &at, v, span)) return val_error();
   uint16_t ones = 0;
   for (uint32_t k = 0; k < rank; k++)
     if (dim[k] == 1) ones |= (uint16_t)(1u << k);
@@ -151,11 +169,11 @@ Val to_tensor(Elab *E, Val v, DType dtype, Span span) {
   if (is_number(v)) {
     if (!float_dtype(dtype) && dtype != DT_BOOL && v.kind == V_FLOAT && v.f != floor(v.f))
       return elab_error(E, "E0304", span, "%s is no integer", val_text(E, v));
-    return const_tensor(E, v, dtype, 0, NULL);
+    return const_tensor(E, v, dtype, 0, NULL, span);
   }
   uint32_t rank = 0;
   int64_t dim[IR_MAX_RANK];
-  if (is_list(v) && list_shape(v, 0, &rank, dim)) return const_tensor(E, v, dtype, rank, dim);
+  if (is_list(v) && list_shape(v, 0, &rank, dim)) return const_tensor(E, v, dtype, rank, dim, span);
   if (is_list(v) && val_has_tensor(v)) return stack_list(E, v, dtype, span);
   return no_tensor(E, v, span);
 }

@@ -65,7 +65,8 @@ Val bi_randint(BuiltinCall *c) {
       !val_to_int(E, c->arg[1], c->at[1], "the lower end", &lo) ||
       !val_to_int(E, c->arg[2], c->at[2], "the upper end", &hi))
     return val_error();
-  if (hi <= lo) return elab_error(E, "E0302", c->span, "`randint` between %lld and %lld", (long long)lo, (long long)hi);
+  if (hi <= lo || lo < INT32_MIN || hi > (int64_t)INT32_MAX + 1)
+    return elab_error(E, "E0302", c->span, "`randint` between %lld and %lld", (long long)lo, (long long)hi);
   Val u = draw(c, DIST_UNIFORM, DT_F64, rank, dim, ones);
   if (is_error(u)) return u;
   Val k = tensor_arith(E, BIN_MUL, u, val_int(hi - lo), c->span);

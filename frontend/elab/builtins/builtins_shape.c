@@ -318,12 +318,18 @@ Val bi_pick(BuiltinCall *c) {
   return val_tensor(E, ir_gather(builder(c), node_of(E, x), node_of(E, i), ti->rank, ti->rank));
 }
 
+/* Argument k as a length; false after an error. */
+static bool count_arg(BuiltinCall *c, uint32_t k, int64_t *n) {
+  if (!val_to_int(c->E, c->arg[k], c->at[k], "a length", n)) return false;
+  if (*n >= 0 && *n <= INT32_MAX) return true;
+  return elab_error(c->E, "E0302", c->at[k], "a length cannot be %lld", (long long)*n), false;
+}
+
 Val bi_segment_sum(BuiltinCall *c) {
   Elab *E = c->E;
   Val x = tensor_arg(c, 0), i = index_tensor(c, 1);
   int64_t n;
-  if (is_error(x) || is_error(i) || !val_to_int(E, c->arg[2], c->at[2], "the number of segments", &n))
-    return val_error();
+  if (is_error(x) || is_error(i) || !count_arg(c, 2, &n)) return val_error();
   Type t = *type_of(E, x);
   if (!t.rank || type_of(E, i)->rank != 1 || type_of(E, i)->dim[0] != t.dim[0])
     return elab_error(E, "E0301", c->span, "`segment_sum` takes one segment for each row: %s and %s", type_text(E, x),
@@ -396,12 +402,6 @@ Val bi_full(BuiltinCall *c) {
   return broadcast_shape(E, t, rank, dim, ones, c->span);
 }
 
-static bool count_arg(BuiltinCall *c, uint32_t k, int64_t *n) {
-  if (!val_to_int(c->E, c->arg[k], c->at[k], "a length", n)) return false;
-  if (*n >= 0 && *n <= INT32_MAX) return true;
-  return elab_error(c->E, "E0302", c->at[k], "a length cannot be %lld", (long long)*n), false;
-}
-
 Val bi_iota(BuiltinCall *c) {
   int64_t n;
   if (!count_arg(c, 0, &n)) return val_error();
@@ -415,6 +415,8 @@ Val bi_arange(BuiltinCall *c) {
       (c->arg[2].kind != V_ABSENT && !val_to_int(E, c->arg[2], c->at[2], "the step", &step)))
     return val_error();
   if (!step) return elab_error(E, "E0302", c->at[2], "the step cannot be 0");
+  if (a < INT32_MIN || a > INT32_MAX || b < INT32_MIN || b > INT32_MAX)
+    return elab_error(E, "E0210", c->span, "`arange` counts in i32, found %lld .. %lld", (long long)a, (long long)b);
   double span = ((double)b - (double)a) / (double)step;
   int64_t n = span > 0 ? (int64_t)ceil(span) : 0;
   Val t = val_tensor(E, ir_iota(builder(c), DT_I32, 1, &n, 0));
