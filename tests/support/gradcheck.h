@@ -5,7 +5,7 @@
 #include "ir/autodiff/autodiff.h"
 #include "ir/eval.h"
 
-enum { GRAD_MAX_IN = 4 };
+enum { GRAD_MAX_IN = 8 };
 
 typedef struct GradInput {
   DType dtype;
