@@ -89,9 +89,10 @@ static bool on_one_line(const Formatter *f, const Block *b) {
   return !memchr(text, '\n', n) && !memchr(text, '#', n);
 }
 
-/* { a; b } when written so and fitting, else a line for each statement */
+/* { a; b } when written so and fitting, else a line for each statement. Comments that wait for a place to stand since
+ * before the block come behind its brace. */
 void put_block(Formatter *f, const Block *b) {
-  bool flat = on_one_line(f, b), empty = b->n == 0 && !pending(f, b->span.end);
+  bool flat = on_one_line(f, b) && !pending(f, b->span.begin), empty = b->n == 0 && !pending(f, b->span.end);
   put_word(f, "{");
   if (empty) {
     put_word(f, " }");

@@ -108,6 +108,55 @@ static void keeps_comments(void **state) {
   becomes("let a = f(\n  # first\n  1)", "let a = f(\n  # first\n  1\n)\n");
 }
 
+/* Whether the text has no errors; its forms then. */
+static bool quiet_forms(const char *text, Forms *out) {
+  SourceMap sources = {0};
+  DiagSink sink = {0};
+  Ast *ast = parse_source(&sources, source_add(&sources, "commented.sep", text, strlen(text), false), &sink);
+  bool ok = sink.n_errors == 0;
+  if (ok) {
+    StrBuf tree = {0}, laid_out = {0};
+    ast_print(ast, &tree);
+    format_ast(&sources, ast, &laid_out);
+    *out = (Forms){sb_take(&tree), sb_take(&laid_out)};
+  }
+  ast_free(ast);
+  diag_sink_free(&sink);
+  source_map_free(&sources);
+  return ok;
+}
+
+/* A comment put at one place of the text: the tree stays, formatting again changes nothing, no comment is lost. */
+static bool survives(const char *text, size_t at, const char *comment, const char *tree) {
+  char *with = malloc(strlen(text) + strlen(comment) + 1);
+  sprintf(with, "%.*s%s%s", (int)at, text, comment, text + at);
+  Forms a = {0}, b = {0};
+  bool ok = !quiet_forms(with, &a) || strcmp(a.tree, tree) != 0;
+  if (!ok) {
+    ok = quiet_forms(a.text, &b) && !strcmp(a.tree, b.tree) && !strcmp(a.text, b.text) &&
+         count(with, '#') == count(a.text, '#');
+    if (!ok) print_error("%s\nbecomes\n%s\nbecomes\n%s\n", with, a.text, b.text ? b.text : "(errors)");
+  }
+  drop(a);
+  drop(b);
+  free(with);
+  return ok;
+}
+
+static void keeps_comments_wherever_they_stand(void **state) {
+  (void)state;
+  size_t n;
+  char *all = read_all("tests/golden/syntax/comments.sep", &n);
+  Forms f;
+  assert_true(quiet_forms(all, &f));
+  uint32_t lost = 0;
+  for (size_t at = 0; at < n && lost < 3; at++)
+    lost += !survives(all, at, " # c\n", f.tree) + !survives(all, at, "\n# c\n", f.tree);
+  assert_int_equal(lost, 0);
+  drop(f);
+  free(all);
+}
+
 static void breaks_long_lines(void **state) {
   (void)state;
   const char *from = "let alpha = function_with_a_name(first_argument, second_argument, third = argument, "
@@ -132,6 +181,7 @@ int main(void) {
       cmocka_unit_test(every_file_formats_to_itself_and_keeps_its_tree),
       cmocka_unit_test(lays_out),
       cmocka_unit_test(keeps_comments),
+      cmocka_unit_test(keeps_comments_wherever_they_stand),
       cmocka_unit_test(breaks_long_lines),
       cmocka_unit_test(prints_the_tree),
   };
