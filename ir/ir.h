@@ -182,8 +182,9 @@ typedef struct Action {
   uint32_t n_values;
   uint32_t *value;    /* indices of OUT_VALUEs; for ACT_LOG at step level: metric numbers */
   const char **label; /* per value, may hold NULLs; history: metric names */
-  int64_t option[4];  /* image grid: h, w, columns, channels; keep: patience; plot: number of names of a history, then
-                         how many plots from this one on are panels of one picture (-1: a panel of an earlier one) */
+  int64_t option[4];  /* grid: h, w, columns, channels; keep: patience; history: number of names */
+  int64_t panels;     /* image, gif, plot: how many actions from this one on are panels of one picture; 0: it is the
+                         only one, -1: a panel of an earlier one */
   LocId loc;
 } Action;
 

@@ -23,6 +23,7 @@ typedef struct PictureGrid {
   int64_t columns; /* 0: as square as n allows */
   bool heat;       /* one channel in the colours of heat maps, least .. greatest unless lo < hi */
   double lo, hi;
+  const struct PictureGrid *next; /* the panel to the right of this one, or NULL */
 } PictureGrid;
 
 /* Pixels are enlarged by a whole factor until an image is about 56 wide, one alone 256. False after a diagnostic

@@ -142,22 +142,48 @@ static void as_grid(ActionCall *c, double *x, PictureGrid *g) {
   g->w = t->rank == 2 ? t->dim[1] : ir_elements(t);
 }
 
-static bool draw_heatmap(ActionCall *c, const PictureGrid *g, const char *stem) {
-  PlotPanel panel = {.kind = PLOT_HEATMAP, .matrix = g->values, .rows = g->h, .columns = g->w};
-  panel.title = c->action->name;
-  Plot plot = {.n_panels = 1, .panel = &panel};
+/* The panels of the picture that begins with this action, and their values. */
+typedef struct Panels {
+  uint32_t n;
+  bool heat; /* all are heat maps */
+  PictureGrid grid[PLOT_MAX_PANELS];
+  Scratch scratch;
+} Panels;
+
+static void panels_of(ActionCall *c, Panels *p) {
+  *p = (Panels){.n = c->action->panels > 0 ? (uint32_t)c->action->panels : 1, .heat = true};
+  for (uint32_t k = 0; k < p->n; k++) {
+    ActionCall part = *c;
+    part.action = c->action + k;
+    as_grid(&part, kept_numbers(&part, 0, &p->scratch), &p->grid[k]);
+    p->heat &= p->grid[k].heat;
+    if (k) p->grid[k - 1].next = &p->grid[k];
+  }
+}
+
+static bool draw_heatmaps(ActionCall *c, const Panels *p, const char *stem) {
+  PlotPanel panel[PLOT_MAX_PANELS] = {{.title = c->action->name}};
+  for (uint32_t k = 0; k < p->n; k++) {
+    panel[k].kind = PLOT_HEATMAP;
+    panel[k].matrix = p->grid[k].values;
+    panel[k].rows = p->grid[k].h, panel[k].columns = p->grid[k].w;
+  }
+  Plot plot = {.n_panels = p->n, .panel = panel};
   return picture_plot(stem, &plot, c->s->sink);
 }
 
+/* Drawn with the first of its panels. */
+static bool is_later_panel(const ActionCall *c) { return c->action->panels < 0; }
+
 bool act_image(ActionCall *c) {
-  PictureGrid g;
-  double *x = numbers(c, 0);
+  if (is_later_panel(c)) return true;
+  Panels p;
   const char *stem = rundir_file(c->s->dir, arena_printf(&c->s->engine.mem, "%s%s", file_stem(c), moment(c, false)));
   const char *path = arena_printf(&c->s->engine.mem, "%s.png", stem);
-  as_grid(c, x, &g);
-  bool ok = g.heat ? draw_heatmap(c, &g, stem) : picture_grid(path, &g, c->s->sink);
+  panels_of(c, &p);
+  bool ok = p.heat ? draw_heatmaps(c, &p, stem) : picture_grid(path, p.grid, c->s->sink);
   if (ok) note(c, path, moment(c, true));
-  free(x);
+  scratch_free(&p.scratch);
   return ok;
 }
 
@@ -175,12 +201,12 @@ static PictureGif *gif_of(ActionCall *c) {
 }
 
 bool act_gif(ActionCall *c) {
-  PictureGrid g;
-  double *x = numbers(c, 0);
+  if (is_later_panel(c)) return true;
+  Panels p;
   PictureGif *gif = gif_of(c);
-  as_grid(c, x, &g);
-  bool ok = gif && picture_gif_add(gif, &g, c->s->sink);
-  free(x);
+  panels_of(c, &p);
+  bool ok = gif && picture_gif_add(gif, p.grid, c->s->sink);
+  scratch_free(&p.scratch);
   return ok;
 }
 
@@ -266,9 +292,8 @@ static void make_panel(ActionCall *c, PlotPanel *p, SeriesList *list, Scratch *s
 }
 
 bool act_plot(ActionCall *c) {
-  int64_t n = c->action->option[1];
-  if (n < 0) return true; /* drawn with the first of its panels */
-  if (n == 0) n = 1;
+  if (is_later_panel(c)) return true;
+  int64_t n = c->action->panels > 0 ? c->action->panels : 1;
   PlotPanel panel[PLOT_MAX_PANELS] = {0};
   SeriesList list[PLOT_MAX_PANELS] = {0};
   Scratch scratch = {0};

@@ -123,13 +123,13 @@ void parse_log(Parser *p, Stmt *s) {
 /* print expr {',' expr} */
 void parse_print(Parser *p, Stmt *s) { s->value = parse_expr_or_tuple(p); }
 
-/* image|gif|plot string '=' expr */
+/* image|gif|plot string '=' expr {',' expr} */
 void parse_picture(Parser *p, Stmt *s) {
   if (peek(p) != TOK_STRING && fail_expected(p, "the picture's name in quotes"))
     diag_hint(p->sink, "image \"samples\" = grid(x, 28, 28)");
   s->value = parse_expr(p);
   expect(p, TOK_ASSIGN, "");
-  s->value2 = parse_expr(p);
+  s->value2 = parse_expr_or_tuple(p);
 }
 
 /* checkpoint [string] */

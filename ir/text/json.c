@@ -184,6 +184,7 @@ static json_t *action_json(const Action *a) {
   set(o, "values", values);
   set(o, "labels", labels);
   set(o, "options", options);
+  set(o, "panels", json_integer(a->panels));
   return o;
 }
 

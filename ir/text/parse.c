@@ -69,6 +69,7 @@ static bool parse_action(Parser *p, Action *a) {
   if (parse_take_word(p, "options"))
     for (int i = 0; i < 4; i++)
       if ((i && !parse_mark(p, ',')) || !parse_int(p, INT64_MIN, INT64_MAX, &a->option[i])) return false;
+  if (parse_take_word(p, "panels") && !parse_int(p, -1, INT32_MAX, &a->panels)) return false;
   return !p->failed;
 }
 

@@ -238,6 +238,7 @@ static void put_action(Printer *p, const Action *a, int depth) {
   if (o[0] || o[1] || o[2] || o[3])
     sb_printf(p->b, " options %lld, %lld, %lld, %lld", (long long)o[0], (long long)o[1], (long long)o[2],
               (long long)o[3]);
+  if (a->panels) sb_printf(p->b, " panels %lld", (long long)a->panels);
   sb_putc(p->b, '\n');
 }
 

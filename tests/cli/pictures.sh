@@ -19,6 +19,9 @@ train {
     plot "lines" = lines(w, twice = 2 * w)
     plot "points" = scatter(w, 2 * w)
     plot "counts" = histogram(w)
+    image "pair" = grid(w, 2, 2), heatmap(reshape(w, [2, 2]))
+    image "maps" = [heatmap(w), heatmap(reshape(w, [2, 2]))]
+    gif "pairs" = [grid(w, 2, 2), grid(-w, 2, 2)]
   }
 }
 task after { image "w" = grid(w, 2, 2) }
@@ -33,14 +36,15 @@ is() { # is FILE KIND: what `file` would say, from the first bytes
 }
 
 run 0 run "$work/model.sep" --seed 1 --progress none --out "$work/out-dir"
-for f in w_start w_step_000020 w_step_000040 w_step_000050 w weights the_loss lines points counts; do is $f.png png; done
-for f in weights the_loss lines points counts curves_train; do is $f.svg svg; done
+for f in w_start w_step_000020 w_step_000040 w_step_000050 w weights the_loss lines points counts pair maps; do is $f.png png; done
+for f in weights the_loss lines points counts maps curves_train; do is $f.svg svg; done
 is growing.gif gif
+is pairs.gif gif
 grep -qF '0,"twice",' "$work/out-dir/lines.csv" || fail "lines.csv lacks the named line"
 [ "$(grep -c '^0,"loss",' "$work/out-dir/the_loss.csv")" = 10 ] || fail "ten reports of the loss expected"
 report=$work/out-dir/report.html
-[ "$(grep -o 'data:image/png;base64' "$report" | wc -l)" = 6 ] || fail "six PNGs in the report expected"
-[ "$(grep -o 'data:image/gif;base64' "$report" | wc -l)" = 1 ] || fail "one GIF in the report expected"
+[ "$(grep -o 'data:image/png;base64' "$report" | wc -l)" = 8 ] || fail "eight PNGs in the report expected"
+[ "$(grep -o 'data:image/gif;base64' "$report" | wc -l)" = 2 ] || fail "two GIFs in the report expected"
 grep -qF 'src="http' "$report" && fail "the report needs the network"
 grep -qF 'param w : [4] = 0' "$report" || fail "the model file is not in the report"
 

@@ -213,8 +213,8 @@ static void test_panels(void **state) {
   model_run(m);
   const Event *e = &m->e.module->task.at[1].event[0];
   assert_int_equal(e->n_actions, 2);
-  assert_int_equal(e->action[0].option[1], 2);
-  assert_int_equal(e->action[1].option[1], -1);
+  assert_int_equal(e->action[0].panels, 2);
+  assert_int_equal(e->action[1].panels, -1);
   model_free(m);
 }
 

@@ -59,6 +59,23 @@ static uint8_t *read_gray(const char *path, png_image *image) {
   return p;
 }
 
+/* Two panels: the second begins where the first ends, and gray becomes colour beside a heat map. */
+static void panels(void **state) {
+  (void)state;
+  static float x[784], map[4] = {0, 1, 2, 3};
+  for (int i = 0; i < 784; i++) x[i] = 1;
+  char *path = path_of("panels.png");
+  PictureGrid heat = {.values = map, .dtype = DT_F32, .n = 1, .h = 2, .w = 2, .channels = 1, .heat = true};
+  PictureGrid g = {.values = x, .dtype = DT_F32, .n = 1, .h = 28, .w = 28, .channels = 1, .next = &heat};
+  assert_true(picture_grid(path, &g, &sink));
+  png_image image;
+  free(read_gray(path, &image));
+  uint32_t first = 28 * (256 / 28) + 4, second = 2 * 16 + 4;
+  assert_int_equal(image.width, first + second);
+  assert_int_equal(image.height, first);
+  free(path);
+}
+
 /* Three 28x28 images in a row of two: 2 x 28 pixels each, lines of 2 between them. */
 static void grid(void **state) {
   (void)state;
@@ -293,7 +310,7 @@ static void digits(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-      T(grid), T(ranges), T(refused), T(gif), T(gif_gone_on_with), T(plots), T(odd_numbers), T(digits),
+      T(grid), T(panels), T(ranges), T(refused), T(gif), T(gif_gone_on_with), T(plots), T(odd_numbers), T(digits),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -322,7 +322,7 @@ static bool picture_values(Elab *E, const Expr *e, Action *a, Values *l) {
   return plot_fits(E, e, a->form, type);
 }
 
-/* One panel. `panels`: of the whole plot on its first one, -1 on the others. */
+/* One panel. `panels`: of the whole picture on its first one, -1 on the others. */
 static void panel(Elab *E, const Expr *e, ActionKind kind, const char *name, int64_t panels, Span span) {
   const char *form = picture_form(E, e, kind);
   if (!form) return;
@@ -331,7 +331,7 @@ static void panel(Elab *E, const Expr *e, ActionKind kind, const char *name, int
   bool history = strcmp(form, "history") == 0;
   if (!(history ? history_labels(E, e, &l) : picture_values(E, e, &a, &l))) return;
   if (history) a.option[0] = l.label.n;
-  if (kind == ACT_PLOT) a.option[1] = panels;
+  a.panels = panels;
   elab_at(E, span);
   push_action(E, a, &l);
 }
@@ -341,17 +341,12 @@ static void picture(Elab *E, const Stmt *s) {
   const char *name;
   if (!picture_name(E, s->value, &name)) return;
   const Expr *e = s->value2;
-  if (e->kind != EXPR_LIST) {
+  if (e->kind != EXPR_LIST && e->kind != EXPR_TUPLE) {
     panel(E, e, kind, name, 0, s->span);
     return;
   }
-  if (kind != ACT_PLOT) {
-    elab_error(E, "E0900", e->span, "images of several panels are not there yet");
-    elab_hint(E, "write one `image` for each");
-    return;
-  }
   if (!e->n || e->n > PLOT_MAX_PANELS) {
-    misfit(E, e->span, elab_text(E, "a plot of %u panels", e->n), "a plot has 1 to 32 panels");
+    misfit(E, e->span, elab_text(E, "a picture of %u panels", e->n), "a picture has 1 to 32 panels");
     return;
   }
   for (uint32_t k = 0; k < e->n; k++) panel(E, e->item[k], kind, name, k ? -1 : (int64_t)e->n, s->span);

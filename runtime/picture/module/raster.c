@@ -78,7 +78,7 @@ static void draw_image(const PictureGrid *g, int64_t k, const Layout *l, Raster 
   }
 }
 
-const char *raster_grid(const PictureGrid *g, Raster *out) {
+static const char *raster_panel(const PictureGrid *g, Raster *out) {
   if (g->n < 1 || g->h < 1 || g->w < 1) return "a grid needs at least one image of at least one pixel";
   if (g->channels != 1 && g->channels != 3) return "images have 1 or 3 channels";
   if (g->heat && g->channels != 1) return "a heat map has one channel";
@@ -100,4 +100,44 @@ const char *raster_grid(const PictureGrid *g, Raster *out) {
   memset(out->pixel, GAP_SHADE, (size_t)width * (size_t)height * out->channels);
   for (int64_t k = 0; k < g->n; k++) draw_image(g, k, &l, out);
   return NULL;
+}
+
+/* Copies a panel to column `left`; gray becomes equal parts of each colour. */
+static void paste(const Raster *from, uint32_t left, Raster *to) {
+  for (uint32_t y = 0; y < from->height; y++)
+    for (uint32_t x = 0; x < from->width; x++)
+      for (uint32_t c = 0; c < to->channels; c++)
+        to->pixel[((size_t)y * to->width + left + x) * to->channels + c] =
+            from->pixel[((size_t)y * from->width + x) * from->channels + c % from->channels];
+}
+
+static const char *join(const Raster *part, uint32_t n, Raster *out) {
+  *out = (Raster){0};
+  for (uint32_t k = 0; k < n; k++) {
+    out->width += part[k].width;
+    if (part[k].height > out->height) out->height = part[k].height;
+    if (part[k].channels > out->channels) out->channels = part[k].channels;
+  }
+  if (out->width > LARGEST) return "the panels are wider than 16384 pixels";
+  const size_t bytes = (size_t)out->width * out->height * out->channels;
+  out->pixel = malloc(bytes);
+  if (!out->pixel) return "out of memory";
+  memset(out->pixel, GAP_SHADE, bytes);
+  for (uint32_t k = 0, left = 0; k < n; left += part[k++].width) paste(&part[k], left, out);
+  return NULL;
+}
+
+const char *raster_grid(const PictureGrid *g, Raster *out) {
+  Raster part[PLOT_MAX_PANELS];
+  uint32_t n = 0;
+  const char *trouble = NULL;
+  for (; g && !trouble && n < PLOT_MAX_PANELS; g = g->next)
+    if (!(trouble = raster_panel(g, &part[n]))) n++;
+  if (!trouble && n == 1) {
+    *out = part[0];
+    return NULL;
+  }
+  if (!trouble) trouble = join(part, n, out);
+  for (uint32_t k = 0; k < n; k++) free(part[k].pixel);
+  return trouble;
 }

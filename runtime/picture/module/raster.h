@@ -12,7 +12,7 @@ typedef struct Raster {
 
 /* Colours that rise evenly in lightness, dark blue (0) to yellow (1). */
 void heat_color(double t, double rgb[3]);
-/* Lays the images out with a dark line between them. NULL or a message. */
+/* Lays the images out with a dark line between them, panels side by side. NULL or a message. */
 const char *raster_grid(const PictureGrid *g, Raster *out);
 
 const char *gif_new(const char *path, int milliseconds, int64_t bytes, PictureGif **out);
