@@ -146,7 +146,7 @@ static bool survives(const char *text, size_t at, const char *comment, const cha
 static void keeps_comments_wherever_they_stand(void **state) {
   (void)state;
   size_t n;
-  char *all = read_all("tests/golden/syntax/comments.sep", &n);
+  char *all = file_need("tests/golden/syntax/comments.sep", &n);
   Forms f;
   assert_true(quiet_forms(all, &f));
   uint32_t lost = 0;
