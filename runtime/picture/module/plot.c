@@ -387,13 +387,21 @@ static bool write_png(const char *path, const Plot *plot) {
   return finish(s, c) && ok;
 }
 
+static cairo_status_t append(void *user, const unsigned char *bytes, unsigned n) {
+  sb_write(user, (const char *)bytes, n);
+  return CAIRO_STATUS_SUCCESS;
+}
+
 static bool write_svg(const char *path, const Plot *plot) {
   double w, h;
+  StrBuf drawn = {0};
   page_size(plot, &w, &h);
-  cairo_surface_t *s = cairo_svg_surface_create(path, w, h);
+  cairo_surface_t *s = cairo_svg_surface_create_for_stream(append, &drawn, w, h);
   cairo_t *c = cairo_create(s);
   draw_plot(c, plot);
-  return finish(s, c);
+  bool ok = finish(s, c) && svg_write(path, &drawn);
+  sb_free(&drawn);
+  return ok;
 }
 
 static void csv_text(FILE *f, const char *s) {

@@ -2,6 +2,7 @@
 #ifndef SEPPO_RUNTIME_PICTURE_MODULE_RASTER_H
 #define SEPPO_RUNTIME_PICTURE_MODULE_RASTER_H
 
+#include "runtime/base/strbuf.h"
 #include "runtime/picture.h"
 
 /* Gray or RGB pixels, `channels` bytes each. */
@@ -20,6 +21,8 @@ int64_t gif_bytes(const PictureGif *gif);
 const char *gif_add(PictureGif *gif, const PictureGrid *g);
 void gif_free(PictureGif *gif);
 const char *grid_png(const char *path, const PictureGrid *g);
+/* What cairo has drawn, with its numbers replaced. False with errno set. */
+bool svg_write(const char *path, const StrBuf *drawn);
 const char *plot_write(const char *stem, const Plot *plot);
 
 #endif
