@@ -271,6 +271,7 @@ static int run_with(const Options *o) {
     status = open_and_run(&s, &r);
     session_pictures_free(&s);
     free(s.best.cells);
+    vec_free(&s.save_as);
     if (s.progress) progress_free(s.progress);
     if (s.dir) rundir_close(s.dir);
     engine_close(&s.engine);

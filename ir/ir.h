@@ -176,8 +176,8 @@ typedef enum {
 } ActionKind;
 typedef struct Action {
   uint8_t kind;
-  const char *name; /* metric or picture name, the latter with {epoch} or {step} to fill in; print: the text with
-                       {0}, {1:.3f} for its values */
+  const char *name; /* of a metric, or of a file: the latter with {epoch} or {step:d} to fill in; print: the text
+                       with {0}, {1:.3f} for its values */
   const char *form; /* image/plot: "grid", "heatmap", "history", "lines", "scatter", "histogram" */
   uint32_t n_values;
   uint32_t *value;    /* indices of OUT_VALUEs; for ACT_LOG at step level: metric numbers */
@@ -337,6 +337,7 @@ void ir_print_places(const Module *m, TaskId task, StrBuf *out);
 Module *ir_parse(const SourceMap *sources, uint32_t source, DiagSink *sink);
 void ir_print_json(const Module *m, TaskId task, StrBuf *out);
 void ir_print_dot(const Module *m, TaskId task, StrBuf *out);
+void ir_print_dot_step(const Module *m, TaskId task, StrBuf *out); /* without short last batch and events */
 /* Types, operand order, closed regions, bindings, attribute ranges. Reports every violation; true when there is none.
  */
 bool ir_verify(const Module *m, DiagSink *sink);

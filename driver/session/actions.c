@@ -195,8 +195,44 @@ static bool act_report_by(ActionCall *c) {
   return true;
 }
 
+/* "{epoch}" or "{step:d}" at p becomes its number; returns what is behind it, NULL when it is neither. */
+static const char *put_counter(StrBuf *out, const ActionCall *c, const char *p) {
+  static const char *const names[] = {"{epoch", "{step"};
+  for (int i = 0; i < 2; i++) {
+    size_t n = strlen(names[i]), format = strcspn(p, "}");
+    if (strncmp(p, names[i], n) || (p[n] != '}' && p[n] != ':') || !p[format]) continue;
+    const char *spec = p[n] == ':' ? arena_strndup(&c->s->engine.mem, p + n + 1, format - n - 1) : "d";
+    put_number(out, spec, (double)(i == 0 ? c->at.epoch : c->at.step));
+    return p + format + 1;
+  }
+  return NULL;
+}
+
+const char *action_file_stem(const ActionCall *c) {
+  StrBuf text = {0};
+  for (const char *p = c->action->name; *p;) {
+    const char *behind = *p == '{' ? put_counter(&text, c, p) : NULL;
+    bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr("-_", *p);
+    if (!behind) sb_putc(&text, plain ? *p : '_');
+    p = behind ? behind : p + 1;
+  }
+  const char *stem = arena_strdup(&c->s->engine.mem, text.s ? text.s : "");
+  sb_free(&text);
+  return stem;
+}
+
+/* Written when everything that belongs to this moment is done. */
 static bool act_checkpoint(ActionCall *c) {
-  c->s->save_asked = true; /* written when everything that belongs to this moment is done */
+  Session *s = c->s;
+  const char *name = action_file_stem(c);
+  s->save_asked = true;
+  if (!strcmp(name, "best")) {
+    Span at = c->action->loc == IR_NONE ? SPAN_NONE : ir_loc_get(s->m, c->action->loc)->span;
+    diag_error(s->sink, "E0902", at,
+               "`best.safetensors` is the file of `keep best`: give this checkpoint another name");
+    return false;
+  }
+  if (*name) vec_push(&s->save_as, name);
   return true;
 }
 

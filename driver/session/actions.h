@@ -17,6 +17,9 @@ typedef struct ActionCall {
 const Type *action_type(const ActionCall *c, uint32_t i);
 double action_value(const ActionCall *c, uint32_t i, int64_t k);
 
+/* The action's name with its counters filled in, whatever has no place in a file name replaced by `_`; "" stays "". */
+const char *action_file_stem(const ActionCall *c);
+
 /* driver/session/pictures.c */
 bool act_image(ActionCall *c);
 bool act_gif(ActionCall *c);

@@ -27,19 +27,19 @@ void session_pictures_free(Session *s) {
   s->pictures = NULL;
 }
 
-/* The picture's name with everything that has no place in a file name replaced. */
-static const char *file_stem(ActionCall *c) {
-  char *s = arena_strdup(&c->s->engine.mem, c->action->name);
-  for (char *p = s; *p; p++) {
-    bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr("-_", *p);
-    if (!plain) *p = '_';
-  }
-  return *s ? s : "picture";
+static const char *file_stem(const ActionCall *c) {
+  const char *stem = action_file_stem(c);
+  return *stem ? stem : "picture";
 }
 
-/* "_epoch_0003" for the file, "epoch 3" for the reader. */
+static bool names_its_moment(const ActionCall *c) {
+  return strstr(c->action->name, "{epoch") || strstr(c->action->name, "{step");
+}
+
+/* "_epoch_0003" for the file, unless its name says so already; "epoch 3" for the reader. */
 static const char *moment(ActionCall *c, bool words) {
   Arena *mem = &c->s->engine.mem;
+  if (!words && names_its_moment(c)) return "";
   switch ((WhenKind)c->event->when) {
   case WHEN_EPOCHS:
   case WHEN_AT_EPOCHS: return arena_printf(mem, words ? "epoch %lld" : "_epoch_%04lld", (long long)c->at.epoch);

@@ -76,12 +76,15 @@ static void put_place(const Session *s, Draft *d) {
   put_best(s, d);
 }
 
-static bool write_draft(Session *s, Draft *d, const char *path) {
-  bool ok = checkpoint_write(path, d->tensor.at, d->tensor.n, d->meta.at, d->meta.n, s->sink, SPAN_NONE);
+static bool write_draft(Session *s, Draft *d, const char *name) {
+  const char *path = arena_printf(&d->mem, "%s/%s.safetensors", rundir_path(s->dir), name);
+  return checkpoint_write(path, d->tensor.at, d->tensor.n, d->meta.at, d->meta.n, s->sink, SPAN_NONE);
+}
+
+static void free_draft(Draft *d) {
   vec_free(&d->tensor);
   vec_free(&d->meta);
   arena_free(&d->mem);
-  return ok;
 }
 
 bool session_save(Session *s) {
@@ -96,7 +99,11 @@ bool session_save(Session *s) {
   put_meta(&d, "seed", arena_printf(&d.mem, "%llu", (unsigned long long)s->engine.seed));
   put_number(&d, "step", s->steps + s->place.step);
   if (s->place.task < s->m->task.n) put_place(s, &d);
-  bool ok = write_draft(s, &d, rundir_file(s->dir, "checkpoint.safetensors"));
+  bool ok = true;
+  for (uint32_t i = 0; i < s->save_as.n && ok; i++) ok = write_draft(s, &d, s->save_as.at[i]);
+  ok = ok && write_draft(s, &d, "checkpoint"); /* last: after it nothing of this moment is left to do */
+  s->save_as.n = 0;
+  free_draft(&d);
   s->saved_ms = clock_ms();
   s->save_cost_ms = s->saved_ms - begin;
   s->save_asked = false;
@@ -118,7 +125,9 @@ bool session_save_best(Session *s) {
   number_print(s->best.value, value);
   put_number(&d, "step", s->steps + s->best.step);
   put_meta(&d, "best", value);
-  return write_draft(s, &d, rundir_file(s->dir, "best.safetensors"));
+  bool ok = write_draft(s, &d, "best");
+  free_draft(&d);
+  return ok;
 }
 
 /* ---------------------------------------------------------------- reading */

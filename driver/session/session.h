@@ -46,6 +46,7 @@ typedef struct Session {
   Place place;
   Best best;                 /* of the training at `place` */
   bool save_asked;           /* `checkpoint` was said */
+  Vec(const char *) save_as; /* and the names it was said with */
   double saved_ms;           /* clock at the last checkpoint */
   double save_cost_ms;       /* time the last one took */
   double save_every_ms;      /* least time between two */

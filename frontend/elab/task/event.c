@@ -228,16 +228,16 @@ static bool grid_options(Elab *E, const Expr *e, Val x, Action *a) {
   return false;
 }
 
-/* The name of a picture; `{epoch}` and `{step}` stay for the run to fill in. */
-static bool picture_name(Elab *E, const Expr *e, const char **name) {
-  if (e->kind != EXPR_STRING) return expr_string(E, e, "the name of a picture", name);
+/* The name of a picture or checkpoint; `{epoch}` and `{step}` stay for the run to fill in. */
+static bool output_file(Elab *E, const Expr *e, const char **name) {
+  if (e->kind != EXPR_STRING) return expr_string(E, e, "the name of a file", name);
   StrBuf b = {0};
   bool ok = true;
   for (uint32_t k = 0; k < e->n && ok; k++) {
     const StrPart *p = &e->part[k];
     Val v = p->text ? val_string(p->text) : expr(E, p->value);
     if (v.kind == V_COUNTER)
-      sb_puts(&b, v.i == IN_EPOCH ? "{epoch}" : "{step}");
+      sb_printf(&b, p->format ? "{%s:%s}" : "{%s}", v.i == IN_EPOCH ? "epoch" : "step", p->format);
     else if (val_has_tensor(v))
       ok = (elab_error(E, "E0307", p->value->span, "a name must be known at compile time, found a tensor"), false);
     else
@@ -339,7 +339,7 @@ static void panel(Elab *E, const Expr *e, ActionKind kind, const char *name, int
 static void picture(Elab *E, const Stmt *s) {
   ActionKind kind = s->kind == STMT_PLOT ? ACT_PLOT : s->kind == STMT_GIF ? ACT_GIF : ACT_IMAGE;
   const char *name;
-  if (!picture_name(E, s->value, &name)) return;
+  if (!output_file(E, s->value, &name)) return;
   const Expr *e = s->value2;
   if (e->kind != EXPR_LIST && e->kind != EXPR_TUPLE) {
     panel(E, e, kind, name, 0, s->span);
@@ -371,16 +371,23 @@ static void keep_or_stop(Elab *E, const Stmt *s) {
   push_action(E, a, &l);
 }
 
+static void checkpoint(Elab *E, const Stmt *s) {
+  Action a = {.kind = ACT_CHECKPOINT, .name = ""};
+  Values none = {0};
+  if (s->value && !output_file(E, s->value, &a.name)) return;
+  a.name = own_text(E, a.name);
+  push_action(E, a, &none);
+}
+
 void exec_output(Elab *E, const Stmt *s) {
   static const char *const words[] = {
       [STMT_REPORT] = "report", [STMT_PRINT] = "print",           [STMT_IMAGE] = "image", [STMT_GIF] = "gif",
       [STMT_PLOT] = "plot",     [STMT_CHECKPOINT] = "checkpoint", [STMT_KEEP] = "keep",   [STMT_STOP] = "stop"};
   if (!outputs_allowed(E, s, words[s->kind])) return;
-  Values none = {0};
   switch (s->kind) {
   case STMT_REPORT: report(E, s); break;
   case STMT_PRINT: print(E, s); break;
-  case STMT_CHECKPOINT: push_action(E, (Action){.kind = ACT_CHECKPOINT, .name = ""}, &none); break;
+  case STMT_CHECKPOINT: checkpoint(E, s); break;
   case STMT_KEEP:
   case STMT_STOP: keep_or_stop(E, s); break;
   default: picture(E, s);
