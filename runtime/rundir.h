@@ -29,9 +29,18 @@ typedef struct MetricValue {
 } MetricValue;
 bool rundir_metrics(RunDir *r, const char *task, int64_t epoch, int64_t step, double seconds, const MetricValue *value,
                     uint32_t n, DiagSink *sink);
-/* Everything recorded under this name so far, also by the run that is being resumed: for plots of the history. Arrays
- * live until the next rundir_metrics or rundir_close; at[i] is the epoch, or the step of records without one. */
-uint32_t rundir_history(RunDir *r, const char *task, const char *name, const double **at, const double **value);
+/* Everything recorded under one name so far, also by the run that is being resumed: for plots of the history. Arrays of
+ * n, which live until the next rundir_metrics or rundir_close; epochs and steps that a record lacks are -1. */
+typedef struct RunHistory {
+  const char *task, *name;
+  uint32_t n;
+  const double *epoch, *step, *value;
+  bool by_epoch; /* each record has an epoch, above that of the one before */
+} RunHistory;
+RunHistory rundir_history(const RunDir *r, const char *task, const char *name); /* n == 0: nothing of this name */
+/* All of them, in the order of their first records. */
+uint32_t rundir_histories(const RunDir *r);
+RunHistory rundir_history_at(const RunDir *r, uint32_t i);
 /* Records in metrics.jsonl, those of the run that is being resumed included. */
 int64_t rundir_records(const RunDir *r);
 /* Forgets all records after the first n: a run resumed from a checkpoint will record them again. `seconds` (may be

@@ -215,21 +215,24 @@ bool act_gif(ActionCall *c) {
 typedef Vec(PlotSeries) SeriesList;
 
 /* A logged value of this task, or "task.value" of another. */
-static PlotSeries history(ActionCall *c, const char *label) {
-  PlotSeries s = {.label = label};
-  s.n = rundir_history(c->s->dir, c->at.task, label, &s.x, &s.y);
+static RunHistory history(ActionCall *c, const char *label) {
+  RunHistory h = rundir_history(c->s->dir, c->at.task, label);
   const char *dot = strchr(label, '.');
-  if (s.n == 0 && dot) {
-    const char *task = arena_strndup(&c->s->engine.mem, label, (size_t)(dot - label));
-    s.n = rundir_history(c->s->dir, task, dot + 1, &s.x, &s.y);
-  }
-  return s;
+  if (h.n || !dot) return h;
+  return rundir_history(c->s->dir, arena_strndup(&c->s->engine.mem, label, (size_t)(dot - label)), dot + 1);
 }
 
+/* Over epochs where all of them have records of their own in each, else over steps. */
 static void histories(ActionCall *c, PlotPanel *p, SeriesList *list) {
+  bool by_epoch = true;
+  for (int64_t i = 0; i < c->action->option[0]; i++) by_epoch = by_epoch && history(c, c->action->label[i]).by_epoch;
+  for (int64_t i = 0; i < c->action->option[0]; i++) {
+    const char *label = c->action->label[i];
+    RunHistory h = history(c, label);
+    vec_push(list, ((PlotSeries){.label = label, .x = by_epoch ? h.epoch : h.step, .y = h.value, .n = h.n}));
+  }
   p->kind = PLOT_LINES;
-  p->x_label = c->at.epoch > 0 ? "epoch" : "step";
-  for (int64_t i = 0; i < c->action->option[0]; i++) vec_push(list, history(c, c->action->label[i]));
+  p->x_label = by_epoch ? "epoch" : "step";
 }
 
 static const char *label_of(const ActionCall *c, uint32_t i) { return c->action->label ? c->action->label[i] : NULL; }

@@ -1,4 +1,4 @@
-/* report.html of a run that drew pictures: settings, results, curves, pictures, the graph, time and memory. */
+/* report.html: settings, results, curves, pictures, the graph, time and memory. */
 #include "runtime/report.h"
 #include "driver/model_table.h"
 #include "driver/picture.h"
@@ -34,7 +34,9 @@ static void add_json(Arena *mem, Pairs *p, const char *prefix, const json_t *obj
       add_json(mem, p, name, value);
     } else if (json_is_string(value)) {
       add_pair(p, name, arena_strdup(mem, json_string_value(value)));
-    } else {
+    } else if (json_is_real(value)) {
+      add_pair(p, name, arena_printf(mem, "%.7g", json_real_value(value)));
+    } else if (!json_is_array(value) || json_array_size(value)) {
       StrBuf text = {0};
       json_print(value, 0, &text);
       add_pair(p, name, arena_strdup(mem, text.s));
@@ -43,46 +45,98 @@ static void add_json(Arena *mem, Pairs *p, const char *prefix, const json_t *obj
   }
 }
 
-static void put_json_file(Session *s, Report *r, const char *heading, const char *file) {
-  json_t *all = json_load_file(rundir_file(s->dir, file), 0, NULL);
-  Pairs p = {0};
-  report_heading(r, heading);
-  add_json(&s->engine.mem, &p, "", all);
-  put_pairs(r, &p);
-  json_decref(all);
+static json_t *json_file(Session *s, const char *file) { return json_load_file(rundir_file(s->dir, file), 0, NULL); }
+
+/* Values that fit on a line: arrays are cut. */
+static void shorten(Arena *mem, Pairs *p) {
+  enum { most = 400 };
+  for (uint32_t i = 0; i < p->value.n; i++)
+    if (strlen(p->value.at[i]) > most) p->value.at[i] = arena_printf(mem, "%.*s ...", most, p->value.at[i]);
 }
 
-/* Every logged value of a training over its epochs, one panel each. */
-static bool put_curves(Session *s, Report *r, const Task *t) {
-  PlotPanel *panel = arena_array(&s->engine.mem, PlotPanel, t->n_metrics + 1);
-  PlotSeries *series = arena_array(&s->engine.mem, PlotSeries, t->n_metrics + 1);
+static void put_json(Session *s, Report *r, const char *heading, const json_t *object) {
+  Pairs p = {0};
+  add_json(&s->engine.mem, &p, "", object);
+  shorten(&s->engine.mem, &p);
+  if (p.name.n) report_heading(r, heading);
+  put_pairs(r, &p);
+}
+
+static double number_of(const json_t *summary, const char *key) {
+  return json_number_value(json_object_get(summary, key));
+}
+
+static void put_costs(Session *s, Report *r, const json_t *summary) {
+  const double mib = 1024 * 1024;
+  Arena *mem = &s->engine.mem;
+  const json_t *part = json_object_get(summary, "compile_breakdown_ms");
+  char number[32];
+  Pairs p = {0};
+  report_heading(r, "Time and memory");
+  add_pair(&p, "training", arena_printf(mem, "%.3g s", number_of(summary, "seconds")));
+  add_pair(&p, "steps",
+           arena_printf(mem, "%s, %.4g a second", number_grouped((int64_t)number_of(summary, "steps"), number),
+                        number_of(summary, "steps_per_second")));
+  add_pair(&p, "compiling",
+           arena_printf(mem, "%.4g ms: parse %.3g, gradients %.3g, passes %.3g, LLVM %.3g, link %.3g%s",
+                        number_of(summary, "compile_ms"), number_of(part, "parse"), number_of(part, "grad"),
+                        number_of(part, "passes"), number_of(part, "llvm"), number_of(part, "link"),
+                        json_is_true(json_object_get(summary, "cache_hit")) ? "; machine code from the cache" : ""));
+  if (s->first_step_ms)
+    add_pair(&p, "from the start to the first step", arena_printf(mem, "%.4g ms", number_of(summary, "first_step_ms")));
+  add_pair(&p, "memory of all tensors", arena_printf(mem, "%.4g MiB", number_of(summary, "peak_arena_bytes") / mib));
+  add_pair(&p, "memory of the process", arena_printf(mem, "%.4g MiB", number_of(summary, "peak_rss_bytes") / mib));
+  put_pairs(r, &p);
+}
+
+/* What a training logged more than once, one panel each, over epochs where it can be. */
+static bool put_curves(Session *s, Report *r, const char *task) {
+  enum { most = 30 };
+  PlotPanel panel[most];
+  PlotSeries series[most];
   uint32_t n = 0;
-  for (uint32_t i = 0; i < t->n_metrics; i++) {
-    series[n].n = rundir_history(s->dir, t->name, t->metric[i].name, &series[n].x, &series[n].y);
-    if (series[n].n < 2) continue;
-    panel[n] = (PlotPanel){.kind = PLOT_LINES, .title = t->metric[i].name, .n_series = 1, .series = &series[n]};
-    panel[n].x_label = t->source == IR_NONE ? "step" : "epoch";
-    n++;
+  for (uint32_t i = 0; i < rundir_histories(s->dir) && n < most; i++) {
+    RunHistory h = rundir_history_at(s->dir, i);
+    if (strcmp(h.task, task) != 0 || h.n < 2) continue;
+    series[n] = (PlotSeries){.x = h.by_epoch ? h.epoch : h.step, .y = h.value, .n = h.n};
+    panel[n] = (PlotPanel){.kind = PLOT_LINES, .title = h.name, .n_series = 1, .series = &series[n]};
+    panel[n++].x_label = h.by_epoch ? "epoch" : "step";
   }
   if (n == 0) return true;
-  const char *stem = rundir_file(s->dir, arena_printf(&s->engine.mem, "curves_%s", t->name));
+  const char *stem = rundir_file(s->dir, arena_printf(&s->engine.mem, "curves_%s", task));
   Plot plot = {.n_panels = n, .panel = panel};
   if (!picture_plot(stem, &plot, s->sink)) return false;
-  report_picture(r, arena_printf(&s->engine.mem, "%s.svg", stem), t->name);
+  report_heading(r, arena_printf(&s->engine.mem, "Curves of %s", task));
+  report_picture(r, arena_printf(&s->engine.mem, "%s.svg", stem), "");
   return true;
 }
 
-static bool put_all_curves(Session *s, Report *r) {
-  report_heading(r, "Curves");
-  for (uint32_t i = 0; i < s->m->task.n; i++)
-    if (s->m->task.at[i].kind == TASK_TRAIN && !put_curves(s, r, &s->m->task.at[i])) return false;
+/* What it logged once, as numbers: one point is no curve. */
+static void put_single_values(Session *s, Report *r, const char *task) {
+  Pairs p = {0};
+  for (uint32_t i = 0; i < rundir_histories(s->dir); i++) {
+    RunHistory h = rundir_history_at(s->dir, i);
+    if (strcmp(h.task, task) != 0 || h.n != 1 || h.step[0] < 0) continue;
+    add_pair(&p, h.name, arena_printf(&s->engine.mem, "%.7g", h.value[0]));
+  }
+  if (p.name.n) report_heading(r, arena_printf(&s->engine.mem, "Logged once in %s", task));
+  if (p.name.n) put_pairs(r, &p);
+}
+
+static bool put_trainings(Session *s, Report *r) {
+  for (uint32_t i = 0; i < s->m->task.n; i++) {
+    const Task *t = &s->m->task.at[i];
+    if (t->kind != TASK_TRAIN) continue;
+    if (!put_curves(s, r, t->name)) return false;
+    put_single_values(s, r, t->name);
+  }
   return true;
 }
 
 /* Pictures of one name together, in the order they were drawn. */
 static void put_pictures(Session *s, Report *r) {
   const Pictures *p = s->pictures;
-  for (uint32_t i = 0; i < p->drawn.n; i++) {
+  for (uint32_t i = 0; p && i < p->drawn.n; i++) {
     const char *name = p->drawn.at[i].name;
     bool seen = false;
     for (uint32_t k = 0; k < i; k++) seen = seen || strcmp(p->drawn.at[k].name, name) == 0;
@@ -99,10 +153,10 @@ static void put_graph(Session *s, Report *r) {
     if (t->kind != TASK_TRAIN || ir_region(s->m, t->step.region)->node.n > GRAPH_NODES) continue;
     StrBuf dot = {0}, svg = {0};
     DiagSink quiet = {0};
-    ir_print_dot(s->m, i, &dot);
+    ir_print_dot_step(s->m, i, &dot);
     if (svg_from_dot(dot.s, &svg, &quiet)) {
       report_heading(r, arena_printf(&s->engine.mem, "Graph of %s", t->name));
-      report_svg(r, svg.s, svg.n, "after optimisation");
+      report_wide_svg(r, svg.s, svg.n, "one step, after optimisation");
     }
     sb_free(&dot);
     sb_free(&svg);
@@ -120,19 +174,26 @@ static void put_model(Session *s, Report *r) {
   sb_free(&table);
 }
 
+/* models/mlp.sep -> mlp.sep */
+static const char *file_of(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
 bool session_report(Session *s) {
-  if (!s->pictures) return true;
-  for (uint32_t i = 0; i < s->pictures->gif.n; i++) picture_gif_free(s->pictures->gif.at[i].gif);
-  s->pictures->gif.n = 0;
-  Report *r = report_new(s->options->word[0]);
+  Report *r = report_new(file_of(s->options->word[0]));
   if (!r) return false;
-  bool ok = put_all_curves(s, r);
+  json_t *summary = json_file(s, "summary.json"), *config = json_file(s, "config.json");
+  put_json(s, r, "Results", json_object_get(summary, "metrics"));
+  bool ok = put_trainings(s, r);
   put_pictures(s, r);
-  put_json_file(s, r, "Results, time and memory", "summary.json");
-  put_json_file(s, r, "Configuration", "config.json");
+  put_costs(s, r, summary);
+  put_json(s, r, "Configuration", config);
   put_model(s, r);
   put_graph(s, r);
   ok = report_write(r, rundir_file(s->dir, "report.html"), s->sink) && ok;
+  json_decref(summary);
+  json_decref(config);
   report_free(r);
   return ok;
 }

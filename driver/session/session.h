@@ -75,7 +75,7 @@ typedef struct Moment_ {
 /* Carries out an event's actions on the values its graph left in g. Sets *stop for `stop if`. */
 bool session_actions(Session *s, RunMoment at, const Event *event, const ReadyGraph *g, bool *stop);
 
-/* report.html, when the run drew pictures. False after a diagnostic. */
+/* report.html. False after a diagnostic. */
 bool session_report(Session *s);
 /* What has been drawn, for a checkpoint: NULL when nothing was. And back from there. */
 json_t *session_pictures(const Session *s);

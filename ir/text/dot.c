@@ -201,11 +201,23 @@ static void draw_graph(Dot *d, const Task *t, const char *part, const Graph *g) 
   sb_puts(d->b, "  }\n");
 }
 
-void ir_print_dot(const Module *m, TaskId task, StrBuf *out) {
-  Dot d = {m, out, 0};
+static void begin_page(StrBuf *out) {
   sb_puts(out, "digraph seppo {\n  rankdir=TB; ranksep=0.3; nodesep=0.2; fontname=\"Helvetica\"; fontsize=12;\n"
                "  node [style=\"filled,rounded\", fontname=\"Helvetica\", fontsize=10, color=\"#555555\", height=0.2, "
                "margin=\"0.08,0.04\"];\n  edge [arrowsize=0.5, color=\"#555555\"];\n");
+}
+
+void ir_print_dot_step(const Module *m, TaskId task, StrBuf *out) {
+  Dot d = {m, out, 0};
+  const Task *t = &m->task.at[task];
+  begin_page(out);
+  draw_graph(&d, t, task_word[t->kind < TASK_WORDS ? t->kind : TASK_PLAIN], &t->step);
+  sb_puts(out, "}\n");
+}
+
+void ir_print_dot(const Module *m, TaskId task, StrBuf *out) {
+  Dot d = {m, out, 0};
+  begin_page(out);
   for (uint32_t i = 0; i < m->task.n; i++) {
     if (task != IR_NONE && i != task) continue;
     const Task *t = &m->task.at[i];

@@ -16,7 +16,8 @@ static const char style[] =
     "table{border-collapse:collapse}td{padding:.15em 1.2em .15em 0;vertical-align:top}td:first-child{color:#666}"
     "pre{background:#f6f6f6;padding:.8em;overflow-x:auto;font-size:13px}"
     "figure{display:inline-block;margin:.6em 1em .6em 0;vertical-align:top}img{max-width:100%;height:auto}"
-    "figcaption{color:#666;font-size:13px}";
+    "figcaption{color:#666;font-size:13px}"
+    ".wide{display:block;overflow:auto;max-height:85vh;border:1px solid #ddd}.wide img{max-width:none}";
 
 static void put_escaped(StrBuf *b, const char *s) {
   for (; *s; s++) {
@@ -76,17 +77,23 @@ static void put_base64(StrBuf *b, const uint8_t *p, size_t n) {
 }
 
 static void put_figure(Report *r, const char *type, const uint8_t *bytes, size_t n, const char *caption) {
-  sb_printf(&r->html, "<figure><img alt=\"");
+  sb_puts(&r->html, "<figure><img alt=\"");
   put_escaped(&r->html, caption);
   sb_printf(&r->html, "\" src=\"data:%s;base64,", type);
   put_base64(&r->html, bytes, n);
   sb_puts(&r->html, "\">");
-  put_element(&r->html, "figcaption", caption);
+  if (*caption) put_element(&r->html, "figcaption", caption);
   sb_puts(&r->html, "</figure>\n");
 }
 
 void report_svg(Report *r, const char *svg, size_t n, const char *caption) {
   put_figure(r, "image/svg+xml", (const uint8_t *)svg, n, caption);
+}
+
+void report_wide_svg(Report *r, const char *svg, size_t n, const char *caption) {
+  sb_puts(&r->html, "<div class=\"wide\">");
+  report_svg(r, svg, n, caption);
+  sb_puts(&r->html, "</div>\n");
 }
 
 /* The file's bytes, heap; NULL with errno set. */

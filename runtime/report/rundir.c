@@ -17,7 +17,8 @@
 /* All values recorded under one name. */
 typedef struct History {
   const char *task, *name;
-  Vec(double) at, value;
+  Vec(double) epoch, step, value;
+  bool repeats; /* an epoch, or has records without one */
 } History;
 
 struct RunDir {
@@ -67,35 +68,49 @@ static json_t *last_of(RunDir *r, const char *task) {
 
 /* ---------------------------------------------------------------- history */
 
-static History *history_of(RunDir *r, const char *task, const char *name) {
+static History *find_history(const RunDir *r, const char *task, const char *name) {
   for (uint32_t i = 0; i < r->history.n; i++)
     if (strcmp(r->history.at[i].task, task) == 0 && strcmp(r->history.at[i].name, name) == 0) return &r->history.at[i];
+  return NULL;
+}
+
+static History *history_of(RunDir *r, const char *task, const char *name) {
+  History *found = find_history(r, task, name);
+  if (found) return found;
   History h = {.task = arena_strdup(&r->mem, task), .name = arena_strdup(&r->mem, name)};
   vec_push(&r->history, h);
   return &vec_last(&r->history);
 }
 
-static void remember(RunDir *r, const char *task, const char *name, double at, double value) {
+static void remember(RunDir *r, const char *task, const char *name, int64_t epoch, int64_t step, double value) {
   History *h = history_of(r, task, name);
-  vec_push(&h->at, at);
+  h->repeats = h->repeats || epoch < 0 || (h->epoch.n && (double)epoch <= vec_last(&h->epoch));
+  vec_push(&h->epoch, (double)epoch);
+  vec_push(&h->step, (double)step);
   vec_push(&h->value, value);
   json_object_set_new(last_of(r, task), name, number(value));
+}
+
+static int64_t count_in(const json_t *record, const char *key) {
+  const json_t *v = json_object_get(record, key);
+  return json_is_integer(v) ? json_integer_value(v) : -1;
 }
 
 /* A record as read back; values that were not finite count as NaN. */
 static void remember_record(RunDir *r, const json_t *record) {
   const char *task = json_string_value(json_object_get(record, "task")), *name;
-  json_t *epoch = json_object_get(record, "epoch"), *step = json_object_get(record, "step"), *value;
+  int64_t epoch = count_in(record, "epoch"), step = count_in(record, "step");
+  json_t *value;
   r->seconds = json_number_value(json_object_get(record, "seconds"));
-  double at = json_is_integer(epoch) ? (double)json_integer_value(epoch) : (double)json_integer_value(step);
   json_object_foreach(json_object_get(record, "values"), name, value) {
-    if (task) remember(r, task, name, at, json_is_number(value) ? json_number_value(value) : NAN);
+    if (task) remember(r, task, name, epoch, step, json_is_number(value) ? json_number_value(value) : NAN);
   }
 }
 
 static void forget_all(RunDir *r) {
   for (uint32_t i = 0; i < r->history.n; i++) {
-    vec_free(&r->history.at[i].at);
+    vec_free(&r->history.at[i].epoch);
+    vec_free(&r->history.at[i].step);
     vec_free(&r->history.at[i].value);
   }
   vec_free(&r->history);
@@ -120,11 +135,17 @@ static long read_records(RunDir *r, int64_t most) {
   return bytes;
 }
 
-uint32_t rundir_history(RunDir *r, const char *task, const char *name, const double **at, const double **value) {
-  History *h = history_of(r, task, name);
-  *at = h->at.at;
-  *value = h->value.at;
-  return h->at.n;
+uint32_t rundir_histories(const RunDir *r) { return r->history.n; }
+
+RunHistory rundir_history_at(const RunDir *r, uint32_t i) {
+  const History *h = &r->history.at[i];
+  return (RunHistory){h->task, h->name, h->value.n, h->epoch.at, h->step.at, h->value.at, !h->repeats};
+}
+
+RunHistory rundir_history(const RunDir *r, const char *task, const char *name) {
+  const History *h = find_history(r, task, name);
+  return h ? rundir_history_at(r, (uint32_t)(h - r->history.at))
+           : (RunHistory){.task = task, .name = name, .by_epoch = true};
 }
 
 int64_t rundir_records(const RunDir *r) { return r->records; }
@@ -228,7 +249,7 @@ bool rundir_metrics(RunDir *r, const char *task, int64_t epoch, int64_t step, do
   json_object_set_new(record, "seconds", json_real(round(seconds * 1e6) / 1e6));
   for (uint32_t i = 0; i < n; i++) {
     json_object_set_new(values, value[i].name, number(value[i].value));
-    remember(r, task, value[i].name, epoch >= 0 ? (double)epoch : (double)step, value[i].value);
+    remember(r, task, value[i].name, epoch, step, value[i].value);
   }
   json_object_set_new(record, "values", values);
   StrBuf line = {0};

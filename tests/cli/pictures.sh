@@ -48,10 +48,28 @@ report=$work/out-dir/report.html
 grep -qF 'src="http' "$report" && fail "the report needs the network"
 grep -qF 'param w : [4] = 0' "$report" || fail "the model file is not in the report"
 
-# A run without pictures writes no report.
-printf 'param w = 1\ntask t { report twice = 2 * w }\n' >"$work/plain.sep"
+# Without pictures the report has all the rest; what was logged once stands there as a number, without a curve.
+cat >"$work/plain.sep" <<'END'
+param w = 1
+data d = table(x = [1.0, 2.0, 3.0, 4.0])
+train on d {
+  epochs 1
+  batch 2
+  minimize mean((w - x)^2) using sgd(0.1)
+  log loss_of_the_epoch = mean((w - x)^2)
+}
+task t { report twice = 2 * w }
+END
 run 0 run "$work/plain.sep" --seed 1 --progress none --out "$work/plain"
-[ ! -e "$work/plain/report.html" ] || fail "a report without pictures"
+report=$work/plain/report.html
+for part in "<td>loss_of_the_epoch" "<td>t.twice" "<td>seed" "param w = 1" "Graph of train"; do
+  grep -qF "$part" "$report" || fail "the report lacks: $part"
+done
+[ "$(grep -o 'data:image/' "$report" | wc -l)" = 1 ] || fail "the report of one epoch shows more than the graph"
+[ ! -e "$work/plain/curves_train.svg" ] || fail "a curve of one point"
+run 0 run "$work/plain.sep" --seed 1 --progress none --epochs 2 --out "$work/plain"
+[ "$(json "$work/plain/config.json" '.settings["train.epochs"]')" = 2 ] || fail "--epochs is not in config.json"
+grep -qF "Curves of train" "$report" || fail "the report of two epochs lacks its curves"
 
 # Pictures that cannot be: an error at the line of the model file.
 printf 'let x = iota(5)\ntask t { plot "p" = scatter(x, x[0:3]) }\n' >"$work/wrong.sep"

@@ -85,32 +85,49 @@ static void appends_after_a_torn_line(void **state) {
 /* A run killed after epoch 3 and resumed from the end of epoch 2 records epoch 3 again, once. */
 static void resumed(void **state) {
   (void)state;
-  const double *at, *value;
   RunDir *r = rundir_open(scratch.folder, "mlp", &scratch.sink);
   for (int epoch = 1; epoch <= 3; epoch++) {
     MetricValue v = {"loss", 1.0 / epoch};
     rundir_metrics(r, "train", epoch, 10 * epoch, epoch, &v, 1, &scratch.sink);
   }
-  assert_int_equal(rundir_history(r, "train", "loss", &at, &value), 3);
-  assert_true(at[2] == 3 && value[2] == 1.0 / 3);
+  RunHistory h = rundir_history(r, "train", "loss");
+  assert_true(h.n == 3 && h.by_epoch && h.epoch[2] == 3 && h.step[2] == 30 && h.value[2] == 1.0 / 3);
   rundir_close(r);
   r = rundir_open(scratch.folder, "mlp", &scratch.sink);
-  assert_int_equal(rundir_history(r, "train", "loss", &at, &value), 3);
-  assert_int_equal(rundir_history(r, "eval", "loss", &at, &value), 0);
+  h = rundir_history(r, "train", "loss");
+  assert_true(h.n == 3 && h.by_epoch && h.epoch[2] == 3 && h.step[2] == 30);
+  assert_int_equal(rundir_history(r, "eval", "loss").n, 0);
+  assert_int_equal(rundir_histories(r), 1);
   double seconds;
   assert_int_equal(rundir_records(r), 3);
   assert_true(rundir_keep(r, 2, &seconds, &scratch.sink));
   assert_true(rundir_records(r) == 2 && seconds == 2);
-  assert_int_equal(rundir_history(r, "train", "loss", &at, &value), 2);
+  assert_int_equal(rundir_history(r, "train", "loss").n, 2);
   MetricValue again = {"loss", NAN};
   assert_true(rundir_metrics(r, "train", 3, 30, 3, &again, 1, &scratch.sink));
-  assert_int_equal(rundir_history(r, "train", "loss", &at, &value), 3);
+  assert_int_equal(rundir_history(r, "train", "loss").n, 3);
   char *text = read_in(r, "metrics.jsonl");
   int lines = 0;
   for (char *p = text; *p; p++) lines += *p == '\n';
   assert_int_equal(lines, 3);
   assert_non_null(strstr(text, "\"step\": 30, \"seconds\": 3.0, \"values\": {\"loss\": null}}\n"));
   free(text);
+  rundir_close(r);
+}
+
+/* Records that share an epoch, or have none, are a history over steps. */
+static void history_over_steps(void **state) {
+  (void)state;
+  RunDir *r = rundir_open(scratch.folder, "mlp", &scratch.sink);
+  MetricValue often = {"often", 1}, once = {"once", 2};
+  for (int step = 5; step <= 15; step += 5)
+    assert_true(rundir_metrics(r, "train", 1, step, 0, &often, 1, &scratch.sink));
+  assert_true(rundir_metrics(r, "train", -1, 15, 0, &once, 1, &scratch.sink));
+  RunHistory h = rundir_history(r, "train", "often");
+  assert_true(h.n == 3 && !h.by_epoch && h.step[0] == 5 && h.step[2] == 15);
+  h = rundir_history_at(r, 1);
+  assert_string_equal(h.name, "once");
+  assert_true(!h.by_epoch && h.n == 1 && h.epoch[0] == -1);
   rundir_close(r);
 }
 
@@ -219,9 +236,16 @@ static void bar(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      SCRATCH_TEST(numbers),     SCRATCH_TEST(metrics_and_summary), SCRATCH_TEST(appends_after_a_torn_line),
-      SCRATCH_TEST(resumed),     SCRATCH_TEST(names_by_time),       SCRATCH_TEST(folder_that_cannot_be),
-      SCRATCH_TEST(plain_lines), SCRATCH_TEST(json_lines),          SCRATCH_TEST(bar),
+      SCRATCH_TEST(numbers),
+      SCRATCH_TEST(metrics_and_summary),
+      SCRATCH_TEST(appends_after_a_torn_line),
+      SCRATCH_TEST(resumed),
+      SCRATCH_TEST(history_over_steps),
+      SCRATCH_TEST(names_by_time),
+      SCRATCH_TEST(folder_that_cannot_be),
+      SCRATCH_TEST(plain_lines),
+      SCRATCH_TEST(json_lines),
+      SCRATCH_TEST(bar),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -64,6 +64,7 @@ static bool directive_value(Elab *E, const char *task, const char *word, const E
   const char *full = elab_text(E, "%s.%s", task, word);
   if (setting_for(E, full, v, &old, e->span) || setting_for(E, word, v, &old, e->span)) v->literal = true;
   if (is_error(*v)) return false;
+  if (E->o->epochs && !strcmp(word, "epochs")) *v = val_int(E->o->epochs);
   setting_record(E, full, *v);
   return true;
 }
