@@ -127,12 +127,14 @@ static void summarise(Session *s) {
   rundir_set(s->dir, "parameters", json_integer(s->l->elab.table.n_parameters));
 }
 
-/* Runs an opened session and completes its folder, whatever happened. */
+/* Runs an opened session and completes its folder, whatever happened. The checkpoint that says a run is complete comes
+ * last: killed before it, the run is resumed and completes its folder then. */
 static int run_session(Session *s) {
   TaskEnd end = tasks_exist(s) ? run_tasks(s) : TASK_FAILED;
-  bool kept = end == TASK_FAILED || session_save(s);
+  bool kept = end != TASK_INTERRUPTED || session_save(s);
   summarise(s);
   bool closed = rundir_summary(s->dir, s->sink) && session_report(s);
+  if (end == TASK_DONE) kept = session_save(s);
   int status = load_report(s->l, s->options);
   if (status != EXIT_DONE || !kept || !closed) return status;
   return end == TASK_INTERRUPTED ? EXIT_INTERRUPTED : EXIT_DONE;

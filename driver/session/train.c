@@ -46,7 +46,7 @@ static bool measure(Training *t) {
 }
 
 void training_seek(Training *t, int64_t done) {
-  int64_t epoch = done / t->steps_per_epoch + 1;
+  int64_t epoch = done < t->total ? done / t->steps_per_epoch + 1 : t->epochs; /* the end is in the last one */
   bool reshuffle = t->order && (t->context.order == NULL || t->context.epoch != epoch);
   t->context.step = done + 1;
   t->context.epoch = epoch;

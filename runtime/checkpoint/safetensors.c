@@ -1,6 +1,5 @@
 #include "runtime/checkpoint/safetensors.h"
 #include <string.h>
-#include <sys/stat.h>
 
 typedef struct WordRow {
   const char *word;
@@ -20,12 +19,6 @@ DType safetensors_dtype_by_name(const char *name) {
   for (uint32_t i = 0; i < DT_COUNT; i++)
     if (strcmp(rows[i].word, name) == 0) return (DType)i;
   return DT_COUNT;
-}
-
-bool fchmod_default(int fd) {
-  mode_t mask = umask(0);
-  umask(mask);
-  return fchmod(fd, 0666 & ~mask) == 0;
 }
 
 uint64_t checkpoint_tensor_bytes(const CheckpointTensor *t) {

@@ -10,7 +10,5 @@ const char *safetensors_dtype(DType t);
 DType safetensors_dtype_by_name(const char *name);
 /* Place of the type in the order of the file, widest last. */
 int safetensors_order(DType t);
-/* Gives a file made by mkstemp the mode a plain open would have given it. */
-bool fchmod_default(int fd);
 
 #endif

@@ -106,15 +106,14 @@ static bool sync_folder_of(const char *path) {
 static bool write_file(const char *path, const StrBuf *header, const CheckpointTensor *const *t, uint32_t n,
                        DiagSink *sink, Span at) {
   StrBuf temporary = {0};
-  sb_printf(&temporary, "%s.XXXXXX", path);
-  int fd = mkstemp(temporary.s);
-  FILE *f = fd >= 0 ? fdopen(fd, "wb") : NULL;
-  bool ok = f && fchmod_default(fd) && put_all(f, header, t, n);
+  sb_printf(&temporary, "%s.part", path); /* one name: what a kill leaves is written over by the next */
+  FILE *f = fopen(temporary.s, "wb");
+  bool ok = f && put_all(f, header, t, n);
   if (f && fclose(f) != 0) ok = false;
   ok = ok && rename(temporary.s, path) == 0;
   if (!ok) {
     trouble(sink, at, path, "the checkpoint could not be written");
-    if (fd >= 0) unlink(temporary.s);
+    if (f) unlink(temporary.s);
   } else if (!sync_folder_of(path)) {
     ok = trouble(sink, at, path, "the folder could not be synced");
   }

@@ -5,7 +5,6 @@
 #include "runtime/base/folder.h"
 #include "runtime/base/vec.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,16 +208,13 @@ void rundir_close(RunDir *r) {
 
 bool file_write_whole(const char *path, const void *bytes, size_t n) {
   StrBuf temporary = {0};
-  sb_printf(&temporary, "%s.XXXXXX", path);
-  int fd = mkstemp(temporary.s);
-  FILE *f = fd >= 0 ? fdopen(fd, "wb") : NULL;
-  mode_t mask = umask(0);
-  umask(mask);
-  bool ok = f && fwrite(bytes, 1, n, f) == n && fflush(f) == 0 && fchmod(fd, 0666 & ~mask) == 0;
+  sb_printf(&temporary, "%s.part", path);
+  FILE *f = fopen(temporary.s, "wb");
+  bool ok = f && fwrite(bytes, 1, n, f) == n;
   if (f && fclose(f) != 0) ok = false;
   ok = ok && rename(temporary.s, path) == 0;
   int keep = errno;
-  if (!ok && fd >= 0) unlink(temporary.s);
+  if (!ok && f) unlink(temporary.s);
   errno = keep;
   sb_free(&temporary);
   return ok;

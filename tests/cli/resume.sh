@@ -1,11 +1,9 @@
 # Checkpoints, interrupts and --resume: a stopped run goes on as if it had never stopped.
 seppo=$1; . tests/support/cli.sh
+. tests/support/same_run.sh
 model=tests/data/resume.sep
-records() { sed -E 's/"seconds": [0-9.e+-]+, //' "$work/$1/metrics.jsonl"; }
 same_as_whole() { # same_as_whole RUN WHAT
-  cmp -s "$work/whole/checkpoint.safetensors" "$work/$1/checkpoint.safetensors" || fail "$2: other parameters"
-  [ "$(records whole)" = "$(records "$1")" ] || fail "$2: other records"
-  [ "$(jq -S .metrics "$work/whole/summary.json")" = "$(jq -S .metrics "$work/$1/summary.json")" ] || fail "$2: other summary"
+  same_run "$work/whole" "$work/$1" >"$work/out" || { fail "$2"; cat "$work/out" >&2; }
 }
 start() { # start OUT OPTIONS..: in the background, pid in $pid
   "$seppo" run $model --seed 5 --progress none --out "$work/$1" "${@:2}" >"$work/out" 2>"$work/err" </dev/null &
@@ -13,6 +11,16 @@ start() { # start OUT OPTIONS..: in the background, pid in $pid
 }
 run 0 run $model --seed 5 --progress none --out "$work/whole"
 [ -f "$work/whole/best.safetensors" ] || fail "keep best leaves no best.safetensors"
+
+# Killed when the checkpoint of each of these moments was the last one: everything written since is taken back.
+for moment in train_20 train_100 train_120 again_6000; do
+  cp -r "$work/whole" "$work/$moment"
+  cp "$work/$moment/$moment.safetensors" "$work/$moment/checkpoint.safetensors"
+  rm "$work/$moment/report.html"
+  run 0 run $model --resume "$work/$moment" --progress none
+  same_as_whole $moment "resumed from $moment"
+  rm -r "$work/$moment"
+done
 
 # Killed without warning, at random moments.
 bash tests/kill_resume.sh "$seppo" $model 3 0.6 >"$work/out" 2>&1 || { fail "killed and resumed"; cat "$work/out" >&2; }

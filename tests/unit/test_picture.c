@@ -167,7 +167,7 @@ static void gif(void **state) {
   assert_int_equal(sink.n_errors, 2);
 }
 
-/* A GIF cut back to its second frame and gone on with is the GIF made in one go. */
+/* A GIF cut back to its second frame and gone on with is the GIF made in one go, and whole at once. */
 static void gif_gone_on_with(void **state) {
   (void)state;
   static uint8_t x[64];
@@ -185,6 +185,10 @@ static void gif_gone_on_with(void **state) {
       picture_gif_free(f); /* killed behind the third frame, resumed from the second */
       f = picture_gif_continue(path[parts], 100, two, &sink);
       assert_non_null(f);
+      size_t n;
+      char *bytes = file_read(path[parts], &n);
+      assert_true((int64_t)n == two + 1 && bytes[two] == ';');
+      free(bytes);
       kill = false, k = 1;
     }
     picture_gif_free(f);

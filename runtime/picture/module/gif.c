@@ -16,11 +16,14 @@ struct PictureGif {
 
 static const int levels[3] = {6, 7, 6};
 
+/* Ends the file for whoever reads it now; the next frame is written over the end mark. */
+static bool put_end(FILE *f) { return fputc(';', f) == ';' && fflush(f) == 0 && fseek(f, -1, SEEK_CUR) == 0; }
+
 /* The file cut to its first `bytes`, to write on behind them; NULL when it has fewer. */
 static FILE *open_behind(const char *path, int64_t bytes) {
   FILE *f = fopen(path, "r+b");
   bool ok = f && fseek(f, 0, SEEK_END) == 0 && ftell(f) >= bytes && ftruncate(fileno(f), bytes) == 0 &&
-            fseek(f, (long)bytes, SEEK_SET) == 0;
+            fseek(f, (long)bytes, SEEK_SET) == 0 && put_end(f);
   if (ok || !f) return f;
   fclose(f);
   return NULL;
@@ -112,9 +115,6 @@ static bool put_frame(const PictureGif *gif, uint8_t *pixel) {
     ok = EGifPutLine(gif->gif, pixel + (size_t)y * gif->width, (int)gif->width) == GIF_OK;
   return ok;
 }
-
-/* Ends the file for whoever reads it now; the next frame is written over the end mark. */
-static bool put_end(FILE *f) { return fputc(';', f) == ';' && fflush(f) == 0 && fseek(f, -1, SEEK_CUR) == 0; }
 
 static const char *add_raster(PictureGif *gif, const Raster *r) {
   if (gif->gif && (r->width != gif->width || r->height != gif->height || r->channels != gif->channels))
