@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@ static void catch_signals(void) {
   sigemptyset(&a.sa_mask);
   sigaction(SIGINT, &a, NULL);
   sigaction(SIGTERM, &a, NULL);
+  signal(SIGXFSZ, SIG_IGN); /* a file at its size limit is an error of writing like a full disk */
 }
 
 typedef struct RunSettings {
@@ -187,13 +189,31 @@ static json_t *run_config(const Session *s, const RunSettings *r) {
 
 static bool begin_run(Session *s, const RunSettings *r) {
   json_t *config = run_config(s, r);
-  bool ok = rundir_config(s->dir, config, s->sink) && rundir_keep(s->dir, 0, NULL, s->sink);
+  bool ok = rundir_begin(s->dir, s->sink) && rundir_config(s->dir, config, s->sink);
   json_decref(config);
   return ok;
 }
 
+/* A new run in the folder of the checkpoint it starts from would move that away before it is read. */
+static bool load_stays(const Session *s, const char *dir) {
+  static const char *const moved[] = {"checkpoint", "best"};
+  struct stat load, there;
+  if (!s->options->load || !dir || stat(s->options->load, &load) != 0) return true;
+  for (int i = 0; i < 2; i++) {
+    const char *path = arena_printf(&s->sink->mem, "%s/%s.safetensors", dir, moved[i]);
+    if (stat(path, &there) != 0 || there.st_ino != load.st_ino || there.st_dev != load.st_dev) continue;
+    diag_error(s->sink, "E0605", SPAN_NONE, "`--load %s` is a checkpoint of the run in %s, which `--out` begins anew",
+               s->options->load, dir);
+    diag_hint(s->sink, "name another folder with `--out`, or leave it away");
+    diag_status(s->sink, EXIT_USAGE);
+    return false;
+  }
+  return true;
+}
+
 static bool open_run(Session *s, const RunSettings *r) {
   const Options *o = s->options;
+  if (!o->resume && !load_stays(s, o->out)) return false;
   EngineOptions eo = {.seed = r->seed, .threads = r->threads, .compile = {.no_cache = o->no_cache}};
   if (!engine_open(&s->engine, s->m, &eo, s->sink)) return false;
   s->engine.stop = (volatile int32_t *)&stop_requested;

@@ -18,6 +18,10 @@ const char *rundir_path(const RunDir *r);
 /* PATH of a file in the folder; owned by the RunDir. */
 const char *rundir_file(RunDir *r, const char *file);
 
+/* Makes room for a new run in a folder that had one: checkpoints stay as checkpoint.old.safetensors and
+ * best.old.safetensors, so that nothing is taken for the new run's and a slip of the hand costs nothing; records,
+ * summary and report go. False after a diagnostic. */
+bool rundir_begin(RunDir *r, DiagSink *sink);
 /* config.json, written whole (temporary file, rename). Takes no ownership. */
 bool rundir_config(RunDir *r, const json_t *config, DiagSink *sink);
 

@@ -230,6 +230,21 @@ static bool write_json(RunDir *r, const char *file, const json_t *value, DiagSin
   return ok;
 }
 
+bool rundir_begin(RunDir *r, DiagSink *sink) {
+  static const char *const kept[] = {"checkpoint", "best"}, *const gone[] = {"summary.json", "report.html"};
+  bool ok = true;
+  for (int i = 0; i < 2 && ok; i++) {
+    const char *now = rundir_file(r, arena_printf(&r->mem, "%s.safetensors", kept[i]));
+    const char *old = rundir_file(r, arena_printf(&r->mem, "%s.old.safetensors", kept[i]));
+    ok = rename(now, old) == 0 || errno == ENOENT || trouble(sink, now, "cannot be renamed");
+  }
+  for (int i = 0; i < 2 && ok; i++) {
+    const char *path = rundir_file(r, gone[i]);
+    ok = unlink(path) == 0 || errno == ENOENT || trouble(sink, path, "cannot be removed");
+  }
+  return ok && rundir_keep(r, 0, NULL, sink);
+}
+
 bool rundir_config(RunDir *r, const json_t *config, DiagSink *sink) {
   return write_json(r, "config.json", config, sink);
 }

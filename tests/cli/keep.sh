@@ -25,4 +25,37 @@ table=$(jq -c '.metrics.eval.mean_x[] | [.value, .mean, (.std * 1000 | round), .
 [ "$table" = '[2.0,15.0,5000,2]
 [7.0,2.0,816,3]' ] || [ "$table" = '[2,15,5000,2]
 [7,2,816,3]' ] || { fail "the table by group is"; echo "$table" >&2; }
+
+# A checkpoint with a name is a file of its own, and not that of `keep best`.
+cat >"$work/named.sep" <<'S'
+param w : f32 = 0
+train {
+  steps 10
+  minimize (w - 2)^2 using sgd(0.1)
+  every 4 steps { checkpoint "at_{step}" }
+}
+task after { checkpoint "the end" }
+S
+run 0 run "$work/named.sep" --seed 1 --progress none --out "$work/named"
+for n in 4 8 10; do run 0 ckpt "$work/named/at_$n.safetensors"; out_has "step     $n"; done
+run 0 run "$work/named.sep" after --seed 1 --progress none --load "$work/named/at_4.safetensors" --out "$work/loaded"
+cmp -s "$work/loaded/the_end.safetensors" "$work/loaded/checkpoint.safetensors" || fail "a checkpoint of the last task is not that of the end"
+sed -i 's/at_{step}/best/' "$work/named.sep"
+run 1 run "$work/named.sep" --seed 1 --progress none --out "$work/taken"; err_has "give this checkpoint another name"
+
+# A new run in an old folder moves the old checkpoints away first.
+old=$(cksum <"$work/run/checkpoint.safetensors") best=$(cksum <"$work/run/best.safetensors")
+run 2 run "$work/m.sep" --load "$work/run/best.safetensors" --out "$work/run"; err_has "begins anew"
+[ "$old" = "$(cksum <"$work/run/checkpoint.safetensors")" ] || fail "a refused --load touched the folder"
+printf 'param w : f32 = 1\ntask t { report bad = log(w[3]) }\n' >"$work/fails.sep"
+run 1 run "$work/fails.sep" --seed 1 --progress none --out "$work/run"
+[ "$old" = "$(cksum <"$work/run/checkpoint.safetensors")" ] || fail "a file that does not compile touched the folder"
+cat >"$work/stops.sep" <<'S'
+param w : f32 = 0
+train { steps 5; minimize log(w - 1) using sgd(0.1) }
+S
+run 4 run "$work/stops.sep" --seed 1 --progress none --out "$work/run"
+[ "$old" = "$(cksum <"$work/run/checkpoint.old.safetensors")" ] || fail "the old checkpoint is lost"
+[ "$best" = "$(cksum <"$work/run/best.old.safetensors")" ] || fail "the old best.safetensors is lost"
+[ ! -e "$work/run/checkpoint.safetensors" ] && [ ! -e "$work/run/best.safetensors" ] || fail "a new run with old checkpoints"
 finish
