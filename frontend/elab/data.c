@@ -63,6 +63,12 @@ static DataDecl *decl_of_source(Elab *E, const char *name, DataSource *src) {
 
 static DataSource *open_source(Elab *E, const Expr *call) {
   if (call->kind != EXPR_CALL || call->a->kind != EXPR_NAME || !data_is_kind(call->a->name.text)) {
+    Slot *known = call->kind == EXPR_NAME ? scope_find(E->act->scope, call->name.text) : NULL;
+    if (known && known->value.kind == V_DATA) {
+      elab_error(E, "E0601", call->span, "`%s` is declared already", call->name.text);
+      diag_note(E->sink, known->span, "here: write `.split(..)` behind this source");
+      return NULL;
+    }
     elab_error(E, "E0601", call->span, "expected a data source");
     elab_hint(E, "such as `dataset(\"mnist\")`, `csv(\"f.csv\")`, `npy`, `npz`, `idx`, `cifar`, `images`, `text`, "
                  "`table(..)`, `generate(n) {..}`");
@@ -453,6 +459,9 @@ Val data_member(Elab *E, Val v, const char *name, Span span) {
   for (uint32_t k = 0; d->source && k < d->source->n_facts; k++)
     if (strcmp(d->source->fact[k].name, name) == 0) return val_int(d->source->fact[k].value);
   elab_error(E, "E0203", span, "`%s` has no `%s`", d->name, name);
-  elab_hint(E, "it has %s", member_list(E, d, v.kind == V_SPLIT ? p : NULL));
+  if (strcmp(name, "split") == 0)
+    elab_hint(E, "a source is split where it is declared: `data %s = ...split(train = 0.8, test = 0.2)`", d->name);
+  else
+    elab_hint(E, "it has %s", member_list(E, d, v.kind == V_SPLIT ? p : NULL));
   return val_error();
 }

@@ -282,9 +282,11 @@ static void loop_sources(Parser *p, Loop *l) {
     if (n < sources.n) sources.at[n].over = s.over, sources.at[n].along = s.along;
     n++;
   } while (accept(p, TOK_COMMA));
-  if (n != sources.n)
+  if (n != sources.n) {
     parse_fail(p, "E0114", span_from(p, begin), "%u loop variable%s but %u sequence%s", sources.n,
                sources.n == 1 ? "" : "s", n, n == 1 ? "" : "s");
+    diag_hint(p->sink, "one for each: for x, y in xs, ys; with their numbers: for k, x in 0..len(xs), xs");
+  }
   l->source = finish(p, sources, &l->n_sources);
   vec_free(&sources);
 }
