@@ -36,7 +36,7 @@ static int clear(Cache *c) {
 int cmd_cache(const Options *o) {
   static const char *const verbs[] = {"list", "verify", "clear", NULL};
   static int (*const run[])(Cache *) = {list, verify, clear};
-  int k = option_choice("cache", o->word[0], verbs);
+  int k = option_choice("`seppo cache`", o->word[0], verbs);
   if (k < 0) return EXIT_USAGE;
   Cache *c = cache_open(NULL, CACHE_DEFAULT_LIMIT);
   if (!c) return fprintf(stderr, "seppo: there is no cache folder: set XDG_CACHE_HOME or HOME\n"), EXIT_FILES;

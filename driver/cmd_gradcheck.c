@@ -187,8 +187,7 @@ int cmd_gradcheck(const Options *given) {
   EngineOptions eo = {.seed = 1, .compile = {.no_cache = o.no_cache}};
   bool opened = loaded && engine_open(&c.engine, c.run.elab.module, &eo, &c.run.sink);
   bool ok = opened && check_all(&c);
-  int status = load_report(&c.graph, &o);
-  if (status == EXIT_DONE) status = load_report(&c.run, &o);
+  int status = load_report(c.run.ast ? &c.run : &c.graph, &o); /* both hold what the file itself gives rise to */
   if (ok && status == EXIT_DONE) status = report(&c);
   if (opened) engine_close(&c.engine);
   load_free(&c.run);

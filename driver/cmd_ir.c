@@ -85,8 +85,8 @@ static int print_reference(void) {
 int cmd_ir(const Options *o) {
   if (o->reference) return print_reference();
   if (!o->n_words) return fprintf(stderr, "seppo ir: expected FILE\n"), EXIT_USAGE;
-  int stage = o->stage ? option_choice("stage", o->stage, stages) : IR_GRAPH;
-  int format = o->format ? option_choice("format", o->format, formats) : FORM_TEXT;
+  int stage = o->stage ? option_choice("--stage", o->stage, stages) : IR_GRAPH;
+  int format = o->format ? option_choice("--format", o->format, formats) : FORM_TEXT;
   if (stage < 0 || format < 0) return EXIT_USAGE;
   if (format != FORM_TEXT && (stage == IR_AST || stage >= IR_KERNELS)) {
     fprintf(stderr, "seppo ir: --format %s is for the graph stages (graph, grad, opt)\n", formats[format]);

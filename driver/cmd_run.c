@@ -55,7 +55,7 @@ static bool read_settings(const Options *o, RunSettings *r) {
     if (!option_integer("checkpoint-every", o->checkpoint_every, 0, 1 << 30, &v)) return false;
     r->save_every_ms = 1000.0 * (double)v;
   }
-  int mode = o->progress ? option_choice("progress", o->progress, modes) : 0;
+  int mode = o->progress ? option_choice("--progress", o->progress, modes) : 0;
   if (mode < 0) return false;
   r->progress = o->quiet ? PROGRESS_NONE : (ProgressMode)mode;
   return true;

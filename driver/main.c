@@ -57,10 +57,12 @@ static int unknown_command(const char *name) {
 
 int main(int argc, char **argv) {
   if (argc < 2) return print_help(stderr), EXIT_USAGE;
-  if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help")) return print_help(stdout), EXIT_DONE;
+  bool help = !strcmp(argv[1], "help");
+  if ((help && argc < 3) || !strcmp(argv[1], "--help")) return print_help(stdout), EXIT_DONE;
   if (!strcmp(argv[1], "--version")) return puts("seppo " SEPPO_VERSION), EXIT_DONE;
-  const Command *c = find_command(argv[1]);
-  if (!c) return unknown_command(argv[1]);
+  const Command *c = find_command(argv[1 + help]);
+  if (!c) return unknown_command(argv[1 + help]);
+  if (help) return options_help(c, stdout), EXIT_DONE;
   static Options o;
   if (!options_parse(c, argc, argv, &o)) return EXIT_USAGE;
   if (o.help) return options_help(c, stdout), EXIT_DONE;

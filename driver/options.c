@@ -76,7 +76,8 @@ static bool unknown_option(const Command *c, const char *word) {
   for (int i = 0; i < n_options; i++)
     if (takes(c, option_table[i].name)) candidate[n++] = option_table[i].name;
   char name[64];
-  snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 2, "="), word + 2);
+  const char *own = word + strspn(word, "-");
+  snprintf(name, sizeof name, "%.*s", (int)strcspn(own, "="), own);
   const char *near = diag_nearest(name, candidate, n);
   fprintf(stderr, "seppo %s: unknown option `%s`\n", c->name, word);
   if (near)
@@ -92,12 +93,15 @@ static bool add_setting(Options *o, const char *text) {
     fprintf(stderr, "seppo: --set expects NAME=VALUE, found `%s`\n", text);
     return false;
   }
-  if (o->n_set == OPTIONS_MAX_WORDS) {
+  char *name = strndup(text, (size_t)(eq - text)); /* lives as long as the program */
+  uint32_t k = 0;
+  while (k < o->n_set && strcmp(o->set[k].name, name)) k++; /* the last of one name counts */
+  if (k == OPTIONS_MAX_WORDS) {
     fprintf(stderr, "seppo: more than %d --set options\n", OPTIONS_MAX_WORDS);
     return false;
   }
-  char *name = strndup(text, (size_t)(eq - text)); /* lives as long as the program */
-  o->set[o->n_set++] = (Setting){.name = name, .value = eq + 1};
+  o->set[k] = (Setting){.name = name, .value = eq + 1};
+  o->n_set += k == o->n_set;
   return true;
 }
 
@@ -120,9 +124,14 @@ static bool take_option(const Command *c, int argc, char **argv, int *i, Options
 
 bool options_parse(const Command *c, int argc, char **argv, Options *o) {
   memset(o, 0, sizeof *o);
+  bool words = false; /* `--` ends the options */
   for (int i = 2; i < argc; i++) {
-    if (!strncmp(argv[i], "--", 2) && argv[i][2]) {
+    if (!words && !strcmp(argv[i], "--")) {
+      words = true;
+    } else if (!words && !strncmp(argv[i], "--", 2)) {
       if (!take_option(c, argc, argv, &i, o)) return false;
+    } else if (!words && argv[i][0] == '-' && argv[i][1]) {
+      return unknown_option(c, argv[i]);
     } else if (o->n_words < OPTIONS_MAX_WORDS) {
       o->word[o->n_words++] = argv[i];
     }
@@ -161,11 +170,11 @@ bool option_integer(const char *option, const char *text, int64_t least, int64_t
   return true;
 }
 
-int option_choice(const char *option, const char *text, const char *const *allowed) {
+int option_choice(const char *what, const char *text, const char *const *allowed) {
   uint32_t n = 0;
   for (; allowed[n]; n++)
     if (!strcmp(text, allowed[n])) return (int)n;
-  fprintf(stderr, "seppo: --%s expects ", option);
+  fprintf(stderr, "seppo: %s expects ", what);
   for (uint32_t i = 0; i < n; i++) fprintf(stderr, "%s%s", i ? (i + 1 == n ? " or " : ", ") : "", allowed[i]);
   fprintf(stderr, ", found `%s`\n", text);
   const char *near = diag_nearest(text, allowed, n);
@@ -175,7 +184,7 @@ int option_choice(const char *option, const char *text, const char *const *allow
 
 DiagFormat option_error_format(const Options *o, bool *ok) {
   static const char *const allowed[] = {"human", "short", "json", NULL};
-  int k = o->error_format ? option_choice("error-format", o->error_format, allowed) : 0;
+  int k = o->error_format ? option_choice("--error-format", o->error_format, allowed) : 0;
   *ok = k >= 0;
   return k < 0 ? DIAG_HUMAN : (DiagFormat)k;
 }

@@ -41,8 +41,8 @@ void options_help(const Command *c, FILE *out);
 
 /* "3", "0x10": false after a message naming the option. */
 bool option_integer(const char *option, const char *text, int64_t least, int64_t most, int64_t *out);
-/* The position of `text` in the NULL-terminated list of allowed words, or -1 after a message. */
-int option_choice(const char *option, const char *text, const char *const *allowed);
+/* The position of `text` in the NULL-terminated list of words that `what` ("--progress") allows, or -1 after a message. */
+int option_choice(const char *what, const char *text, const char *const *allowed);
 DiagFormat option_error_format(const Options *o, bool *ok);
 
 #endif

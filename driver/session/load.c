@@ -42,7 +42,7 @@ static bool elaborate_file(Loaded *l, const Options *o, uint64_t seed) {
     return false;
   }
   static const char *const dtypes[] = {"f32", "f64", NULL};
-  if (o->dtype && option_choice("dtype", o->dtype, dtypes) < 0) {
+  if (o->dtype && option_choice("--dtype", o->dtype, dtypes) < 0) {
     l->sink.exit_status = EXIT_USAGE;
     return false;
   }

@@ -16,6 +16,11 @@ run 2 run x.sep --quiet=yes;    err_has 'takes no value'
 run 2 ir x.sep --stage grap;    err_has 'did you mean `graph`?'
 run 2 ir x.sep --stage llvm --format dot; err_has "graph stages"
 run 2 check a.sep b.sep;        err_has 'found also `b.sep`'
+run 0 help run;                 out_has "usage: seppo run"
+run 2 help rum;                 err_has 'did you mean `seppo run`?'
+run 2 run -quiet x.sep;         err_has 'did you mean `--quiet`?'
+run 3 run --quiet -- --no-file; err_has 'cannot read `--no-file`'
+run 2 cache burn;               err_has '`seppo cache` expects list, verify or clear'
 run 3 run no-such-file.sep;     err_has 'cannot read `no-such-file.sep`'
 run 3 check tests;              err_has 'cannot read `tests`'
 for c in run check ir opt fmt explain data ckpt cache; do run 0 $c --help; out_has "usage: seppo $c"; done
@@ -24,6 +29,9 @@ run 2 data imagenet --out "$work/d"; err_has "no data set of this name"
 run 3 ckpt no-such-file;             err_has "no-such-file: cannot be opened"
 run 3 ckpt README.md;                err_has "not a checkpoint"
 run 0 ckpt tests/data/package.safetensors; out_has "decoder.W  f64[2, 3]"; out_has "epoch    3"
+
+printf 'let rate = 1.0\ntask t { report rate }\n' >"$work/rate.sep"
+run 0 run "$work/rate.sep" --set rate=2.0 --set rate=3.0 --out "$work/o"; out_has "t.rate = 3"
 
 printf 'let a = 1 +\n' >"$work/broken.sep"
 run 1 check "$work/broken.sep"; err_has "broken.sep:"
