@@ -16,7 +16,7 @@ void loops_drop_ones(Loops *l, uint32_t rank);
 /* The index along every axis from the loops' positions. */
 void loops_index(KBuilder *b, const Loops *l, const Ix *iv, uint32_t rank, const int64_t *dim, Ix *idx);
 
-enum { TASK_NS = 3000 }; /* work that is worth handing to another thread */
+enum { TASK_NS = 1500 }; /* work that is worth handing to another thread */
 /* Number of tasks for this much work in `units` indivisible pieces: a function of the shapes alone. */
 int64_t tasks_for(double cost_ns, int64_t units);
 int64_t round_up(int64_t x, int64_t to);

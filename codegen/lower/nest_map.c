@@ -167,12 +167,12 @@ void store_outputs(Kern *k, const NodeId *output, uint32_t n, const Ix *at) {
 
 double group_cost(const RegionPlan *r, uint32_t g) {
   const Group *group = &r->groups.at[g];
-  double cost = 0.02;
+  double cost = 0.04;
   for (uint32_t i = 0; i < group->member.n; i++) {
     uint32_t size = ir_dtype_size(rp_type(r, group->member.at[i])->dtype);
     cost += op_cost(rp_node(r, group->member.at[i])->op) * (size == 8 ? 2 : 1);
   }
-  return cost + 0.02 * group->output.n;
+  return cost + 0.03 * group->output.n;
 }
 
 static void map_body(Kern *k, const Loops *l, const Ix *iv, const Type *root) {
