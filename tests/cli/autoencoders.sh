@@ -18,6 +18,7 @@ model sparse_autoencoder --epochs 1 --set hidden=100
 holds "$(figure autoencoder eval error) < 0.7 * $(figure autoencoder eval variance)" "autoencoder"
 holds "$(figure denoising_autoencoder eval error) < 0.7 * $(figure denoising_autoencoder eval error_damaged)" "denoising"
 holds "$(figure sparse_autoencoder eval error) < 0.06" "sparse autoencoder"
+holds "$(figure sparse_autoencoder eval activity) < 0.2" "few units are on"
 
 model pca --set n=300 --set steps=600
 holds "$(figure pca result angle) < 1e-3" "the linear autoencoder spans the principal components"

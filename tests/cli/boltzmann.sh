@@ -22,6 +22,8 @@ holds "$last < 1e-4" "CD-20 is near the likelihood gradient"
 holds "$(figure rbm_exact result kl) < 0.5 && $(figure rbm_exact result kl) >= 0" "the machine learns a table of 64 shares"
 
 # CD-k on images: free energy, joint energy and moments give one gradient.
+model rbm --epochs 1 --set hidden=64
+holds "$(figure rbm eval reconstruction) < 0.05" "one epoch of CD-1: images come back from the hidden units"
 model rbm gradients
 norm=$(figure rbm gradients norm)
 holds "$norm > 1" "a gradient that is not zero"

@@ -16,8 +16,12 @@ holds "$(figure diffusion_2d density js) < 0.03" "samples of the mixture"
 model diffusion_2d --set steps=300 --set T=40 --set points=5000 --set schedule=learned
 holds "$(figure diffusion_2d estimators mean_two) > -40" "a learned schedule"
 
-model diffusion --epochs 1 --set T=50 --set schedule=cosine --set width=64 --set batch=512
-holds "$(figure diffusion eval loss) < 0.6" "noise is predicted"
-holds "$(figure diffusion eval prior) < 0" "prior matching"
+model diffusion --epochs 1 --set T=50 --set schedule=cosine --set width=64 --set batch=256
+holds "$(figure diffusion eval loss) < 0.35" "noise is predicted"
+holds "$(figure diffusion eval prior) < 0 && $(figure diffusion eval prior) > -1" "prior matching"
+difference=$(figure diffusion estimators difference) error=$(figure diffusion estimators error)
+holds "$difference < 4 * $error && $difference > -4 * $error" "two forms of the bound on images"
+holds "$(figure diffusion estimators std_three) > 2 * $(figure diffusion estimators std_two)" "and their variances"
+holds "$(figure diffusion score mmd) < 0.5" "samples of images"
 
 finish
