@@ -1,5 +1,14 @@
-# Every program of the tutorial runs, and its figures come out.
+# Every program of the tutorial runs, and its figures come out; no page is missing from the index, no link leads nowhere.
 seppo=$1; . tests/support/cli.sh
+
+for page in docs/*.md; do
+  [ "$page" = docs/README.md ] || grep -qF "(${page#docs/})" docs/README.md || fail "docs/README.md lacks $page"
+done
+for page in README.md docs/*.md bench/README.md; do
+  for link in $(grep -o ']([^)#]*' "$page" | cut -c3- | grep -v '^http'); do
+    [ -e "$(dirname "$page")/$link" ] || fail "$page links to $link, which is not there"
+  done
+done
 
 awk -v dir="$work" '/^```sep$/ {n++; on=1; next} /^```$/ {on=0} on {print > (dir "/" n ".sep")}' docs/tutorial.md
 [ "$(ls "$work"/*.sep | wc -l)" = 9 ] || fail "nine programs expected"
