@@ -1,4 +1,5 @@
-/* Graphs as DOT: a cluster for each graph and each loop body, inputs and outputs marked, source lines in the labels. */
+/* Graphs as DOT: a cluster for each graph and each loop body, inputs and outputs marked, source lines in the labels. The
+ * step of a short last batch, the same graph with another extent, is not drawn. */
 #include "ir/text/text.h"
 #include <stdlib.h>
 #include <string.h>
@@ -222,7 +223,6 @@ void ir_print_dot(const Module *m, TaskId task, StrBuf *out) {
     if (task != IR_NONE && i != task) continue;
     const Task *t = &m->task.at[i];
     draw_graph(&d, t, task_word[t->kind < TASK_WORDS ? t->kind : TASK_PLAIN], &t->step);
-    draw_graph(&d, t, "short last batch", &t->tail);
     for (uint32_t k = 0; k < t->n_events; k++) draw_graph(&d, t, "event", &t->event[k].graph);
   }
   sb_puts(out, "}\n");
