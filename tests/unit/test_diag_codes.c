@@ -41,8 +41,9 @@ static void examples_do_what_they_say(void **state) {
   (void)state;
   for (uint32_t i = 0; i < n_diag_codes; i++) {
     const DiagCode *c = &diag_codes[i];
-    if (!c->wrong || strstr(c->wrong, ".csv")) continue; /* some would need a file */
-    bool ok = reports(c->wrong, c->code) && reports(c->mended, NULL);
+    if (!c->wrong || strchr("$#", c->wrong[0]) || strstr(c->wrong, ".csv")) continue; /* some would need a file */
+    bool running = !strncmp(c->code, "E10", 3); /* found by the run: tests/cli/diag_codes.sh */
+    bool ok = reports(c->wrong, running ? NULL : c->code) && reports(c->mended, NULL);
     if (!ok) fprintf(stderr, "%s: the examples do not do what they say\n", c->code);
     assert_true(ok);
   }
