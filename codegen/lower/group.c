@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+  FEW = 4
+}; /* an expensive tensor of which no more than one part in so many is read is computed where it is read */
 enum { MAX_OPS = 96, MAX_LOADS = 24, MAX_INLINE_CHAIN = 12 };
 static const int64_t ROW_BYTES = 16384; /* a row that stays in L1 between sweeps */
 static const int64_t MICRO_WORK = 4096; /* multiply-adds below which a product is a plain reduction */
@@ -167,10 +170,11 @@ static uint8_t operand_path(RegionPlan *r, NodeId n, uint32_t i, uint32_t g, uin
   return node->op == OP_window_pick && i == 1 ? path : PATH_OTHER;
 }
 
-static void use_operands(RegionPlan *r, NodeId n, uint32_t g, uint8_t path, bool many) {
+/* `at_use`: n is computed where it is used, as often as it is asked for, and not once for each of its elements. */
+static void use_operands(RegionPlan *r, NodeId n, uint32_t g, uint8_t path, bool many, bool at_use) {
   const NodeId *in = rp_in(r, n);
   int64_t evals = rp_elements(r, n);
-  if (r->evals[n] > evals && rp_node(r, n)->op != OP_broadcast) evals = r->evals[n];
+  if (at_use && (r->evals[n] < evals || rp_node(r, n)->op != OP_broadcast)) evals = r->evals[n];
   for (uint32_t i = 0; i < rp_node(r, n)->n_in; i++) use(r, in[i], g, operand_path(r, n, i, g, path), many, evals);
 }
 
@@ -206,7 +210,7 @@ static bool map_may_join(RegionPlan *r, NodeId n) {
   if (r->path[n] == PATH_A) return true;
   if (needs_storage(r, n)) return false;
   if (r->path[n] == PATH_B) return true;
-  if (op_is_expensive(rp_node(r, n)->op)) return false;
+  if (op_is_expensive(rp_node(r, n)->op) && r->evals[n] > rp_elements(r, n) / FEW) return false;
   if (rp_elements(r, n) == 1) return g->ops < MAX_OPS / 2;
   return r->path[n] == PATH_OTHER && r->evals[n] <= rp_elements(r, n) && g->kind == GK_MAP;
 }
@@ -244,7 +248,7 @@ static bool dot_may_join(RegionPlan *r, NodeId n) {
 
 static void place_inline(RegionPlan *r, NodeId n) {
   r->group[n] = GROUP_INLINE;
-  if (r->user[n] != GROUP_NONE) use_operands(r, n, r->user[n], r->path[n], r->many[n]);
+  if (r->user[n] != GROUP_NONE) use_operands(r, n, r->user[n], r->path[n], r->many[n], true);
 }
 
 static void place_map(RegionPlan *r, NodeId n) {
@@ -252,7 +256,7 @@ static void place_map(RegionPlan *r, NodeId n) {
   uint32_t g = join ? r->user[n] : new_group(r, GK_MAP, n);
   uint8_t path = join ? r->path[n] : PATH_A;
   add_member(r, g, n, !join || needs_storage(r, n));
-  use_operands(r, n, g, path, false);
+  use_operands(r, n, g, path, false, join && path == PATH_OTHER);
 }
 
 static void place_reduce(RegionPlan *r, NodeId n) {

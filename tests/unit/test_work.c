@@ -75,7 +75,27 @@ static void elementwise(void **state) {
   ir_module_free(m);
 }
 
+/* 16 rows of a part of a table of bytes over 255: no more of the table is divided than the rows that are read. */
+static void rows_of_a_part(void **state) {
+  (void)state;
+  enum { ROWS = 4000, COLUMNS = 64, READ = 16 };
+  Module *m = two_cells();
+  RegionId region = ir_region_new(m);
+  Builder b = ir_builder(m, region, NULL);
+  NodeId x = ir_param(&b, ir_type(m, DT_U8, 2, (int64_t[]){ROWS, COLUMNS}));
+  NodeId row = ir_param(&b, ir_type(m, DT_I32, 1, (int64_t[]){READ}));
+  m->cell.at[0].type = ir_node(m, region, x)->type, m->cell.at[1].type = ir_node(m, region, row)->type;
+  NodeId f = ir_cast(&b, x, DT_F32);
+  f = ir_binary(&b, OP_div, f, ir_full_like(&b, f, 255));
+  f = ir_slice(&b, f, (int64_t[]){100, 0}, (int64_t[]){3100, COLUMNS}, (int64_t[]){1, 1});
+  ir_result(&b, ir_gather(&b, f, row, 0, 0));
+  ir_builder_free(&b);
+  assert_true(work_of(m, region).flops <= 10.0 * READ * COLUMNS);
+  ir_module_free(m);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(products), cmocka_unit_test(elementwise)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(products), cmocka_unit_test(elementwise),
+                                     cmocka_unit_test(rows_of_a_part)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
