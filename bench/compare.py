@@ -3,12 +3,12 @@
 
     bench/compare.py --peers DIR --data DIR [--python .venv/bin/python] [--rounds 3] [--threads 1,2] [WORKLOAD ...]
 
-Prints a Markdown table of milliseconds a step (median over the rounds; ours: mean over all steps of a run) and the
-ratio to the fastest peer. DIR of --peers holds torch/, jax/ and numpy_peer/ scripts that print one JSON line for each
+Prints a Markdown table of milliseconds a step (the best of the rounds, for every program; peers: median of a run's steps,
+ours: their mean) and the ratio to the fastest peer. DIR of --peers holds torch/, jax/ and numpy_peer/ scripts that print one JSON line for each
 workload they time. WORKLOAD is a name of the table, quoted where it has a space ("mlp 64"); without one, all of them.
 Every process is pinned to as many cores as it has threads; OPENBLAS_CORETYPE is unset for both sides.
 """
-import argparse, json, os, statistics, subprocess, sys, tempfile
+import argparse, json, os, subprocess, sys, tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SEPPO = os.path.join(HERE, "..", "build", "seppo")
@@ -104,7 +104,7 @@ def measure(args, name, threads):
             if times.get(label) == [None]:
                 continue  # this peer cannot run it: not tried again
             times.setdefault(label, []).append(peer(args, name, script, options, threads))
-    return {k: statistics.median(v) if None not in v else None for k, v in times.items()}
+    return {k: min(v) if None not in v else None for k, v in times.items()}
 
 
 def show(ms):
