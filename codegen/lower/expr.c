@@ -405,6 +405,10 @@ static KVal value_random(Kern *k, NodeId n, const Ix *idx) {
   const Type *t = rp_type(k->r, n);
   KVal key = node_value(k, rp_in(k->r, n)[0], NULL, K_NONE);
   Ix at = expr_linearise(&k->b, t->rank, t->dim, idx);
+  if (rp_node(k->r, n)->n_in > 1) {
+    Ix first = ix_value(node_value(k, rp_in(k->r, n)[1], NULL, K_NONE));
+    at = ix_add(&k->b, &first, &at);
+  }
   return kb_random(&k->b, t->dtype, key, ix_materialise(&k->b, &at), a->dist, a->site);
 }
 

@@ -26,9 +26,10 @@ void eval_key_fold(EvalCall *c) {
 
 void eval_random(EvalCall *c) {
   uint64_t key = (uint64_t)c->in[0].i[0], site = c->attr->site;
+  uint64_t first = c->node->n_in > 1 ? (uint64_t)c->in[1].i[0] : 0;
   DType t = (DType)eval_out_type(c)->dtype;
   for (int64_t i = 0, n = eval_count(c); i < n; i++) {
-    uint64_t e = (uint64_t)i;
+    uint64_t e = first + (uint64_t)i;
     switch (c->attr->dist) {
     case DIST_BITS:
       c->out->i[i] = t == DT_U64 ? (int64_t)random_bits64(key, site, e) : (int64_t)random_bits32(key, site, e);

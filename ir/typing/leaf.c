@@ -28,6 +28,10 @@ TypeId type_key_fold(TypeQuery *q) {
 
 TypeId type_random(TypeQuery *q) {
   const Attr *a = q->attr;
+  if (q->n != 1 && q->n != 2) return type_error(q, "`random` takes a key and a first element, found %u operands", q->n);
+  const Type *first = q->n > 1 ? type_at(q, 1) : NULL;
+  if (first && (first->n_tuple || first->rank || first->dtype != DT_I64))
+    return dtype_error(q, "the first element of `random` is an i64[], found %s", type_name(q, 1));
   if (!is_key(type_at(q, 0))) return dtype_error(q, "`random` wants a key u64[], found %s", type_name(q, 0));
   if (a->dist > DIST_NORMAL) return type_error(q, "`random` knows no distribution number %u", a->dist);
   bool fits = a->dist == DIST_BITS ? a->dtype == DT_U32 || a->dtype == DT_U64 : ir_is_float(a->dtype);

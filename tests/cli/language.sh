@@ -12,6 +12,23 @@ for program in tests/programs/*.sep; do
 done
 run 0 run tests/programs/unroll_file.sep --seed 3 --progress none --out "$work/again"
 out_has "n = 8, epoch 2, "
+
+# The chunks of an eval draw their parts of what the whole split would draw.
+cat >"$work/draws.sep" <<'END'
+data d = table(x = linspace(0, 1, 103))
+eval on d as test {
+  batch 103
+  report a = sum(normal([103]) * x), b = sum(normal([103, 7]) * x[:, none]), c = sum(bernoulli(0.3 + 0 * x) * x)
+}
+END
+for batch in 103 32 9; do
+  run 0 run "$work/draws.sep" --seed 1 --set batch=$batch --progress none --out "$work/draws_$batch"
+  for name in a b c; do
+    one=$(json "$work/draws_103/summary.json" .metrics.test.$name) some=$(json "$work/draws_$batch/summary.json" .metrics.test.$name)
+    holds "($one - $some)^2 < 1e-6" "$name is the same in chunks of $batch"
+  done
+done
+
 run 1 run tests/golden/wrong/several_kinds.sep --progress none --out "$work/broken"
 err_has "did you mean \`tanh\`?"
 finish

@@ -174,6 +174,36 @@ static void test_eval_is_exact(void **state) {
   }
 }
 
+/* .. nor the random numbers: a chunk draws its part of what the whole split would draw. */
+static void test_eval_draws_the_same_in_chunks(void **state) {
+  (void)state;
+  static const char *const body[] = {
+      "sum(normal([5]) * x)",
+      "sum(normal([5, 3]) * x[:, none])",
+      "sum(normal([3, 5])[1] * x)",
+      "sum(uniform([5, 5]) * x[:, none])",
+      "sum(bernoulli(0.3 + 0 * x) * x)",
+      "sum(categorical(x[:, none] * [1., 2., 3.]) * x)",
+      "sum(x[permutation(5)] * x)",
+      "sum(randint([5], 0, 100) * x)",
+      "sum(normal(like = x) * x) + sum(normal(like = x))",
+  };
+  for (uint32_t k = 0; k < sizeof body / sizeof *body; k++) {
+    double r[2];
+    for (int batch = 0; batch < 2; batch++) {
+      char text[1024];
+      snprintf(text, sizeof text, "data d = table(x = [1., 2., 3., 4., 5.])\neval on d as test { %s; report r = %s }",
+               batch ? "batch 2" : "", body[k]);
+      Model *m = model_new(text);
+      model_run(m);
+      r[batch] = model_number(m, "test", "r");
+      model_free(m);
+    }
+    if (!(fabs(r[0] - r[1]) < 1e-12 * (1 + fabs(r[0]))))
+      fail_msg("%s: %.17g whole, %.17g in chunks", body[k], r[0], r[1]);
+  }
+}
+
 static void test_random_streams_are_apart(void **state) {
   (void)state;
   gives("fn draw() = uniform()\ntask t { a = draw(); b = draw(); report r = float(a == b) }", 0);
@@ -216,6 +246,7 @@ int main(void) {
       cmocka_unit_test(test_training_flag),
       cmocka_unit_test(test_used_files),
       cmocka_unit_test(test_eval_is_exact),
+      cmocka_unit_test(test_eval_draws_the_same_in_chunks),
       cmocka_unit_test(test_random_streams_are_apart),
       cmocka_unit_test(test_gradient_of_a_binding),
       cmocka_unit_test(test_second_derivatives),

@@ -26,7 +26,7 @@ typedef struct Place {
   int64_t rows;
   NodeId start; /* i32: first row; IR_NONE: `first` is known */
   int64_t first;
-  NodeId number;  /* i64: the chunk's number, folded into keys */
+  NodeId number;  /* i64: the chunk's number */
   NodeId *map;    /* nodes of this place */
   NodeId *import; /* nodes of the new region as seen here; NULL: the same region */
   Vec(NodeId) * consts;
@@ -137,6 +137,13 @@ static void fit_attr(const Place *p, NodeId id, Attr *a) {
   }
 }
 
+/* The draws of the place's rows, the same as in a draw for all rows. */
+static NodeId emit_draw_part(Place *p, NodeId id, NodeId key, const Attr *a) {
+  int64_t row = p->c->rows ? ir_elements(type_at(p->c, id)) / p->c->rows : 0;
+  NodeId in[] = {key, ir_binary(p->b, OP_mul, p->number, ir_scalar_const(p->b, DT_I64, (double)(p->c->chunk * row)))};
+  return ir_emit(p->b, OP_random, in, 2, a);
+}
+
 static NodeId emit_in(Place *p, NodeId id) {
   Chunks *c = p->c;
   const Node n = *node_at(c, id);
@@ -150,8 +157,8 @@ static NodeId emit_in(Place *p, NodeId id) {
     in[k] = c->axis[from] >= 0 ? p->map[from]
                                : shared_operand(p, from, operand_row_axis(c->E->m, c->from, id, k, c->axis, c->rows));
   }
-  if (n.op == OP_random) in[0] = ir_key_fold(p->b, in[0], p->number);
   p->b->loc = n.loc;
+  if (n.op == OP_random) return emit_draw_part(p, id, in[0], &a);
   return ir_emit(p->b, (Op)n.op, in, n.n_in, n.attr == IR_NONE ? NULL : &a);
 }
 
