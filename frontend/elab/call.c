@@ -107,6 +107,15 @@ void callable_hint(Elab *E, Val v) {
   sb_free(&b);
 }
 
+void axis_hint(Elab *E, const char *name, const char *before, const char *signature) {
+  bool dim = strcmp(name, "dim") == 0 && strstr(signature, "axis");
+  bool keep = strncmp(name, "keepdim", 7) == 0 && strstr(signature, "keep");
+  if (dim || keep)
+    elab_hint(E, "it is called `%s` here", dim ? "axis" : "keep");
+  else
+    elab_hint(E, "%s %s", before, signature);
+}
+
 /* Which argument each parameter takes; UINT32_MAX = its default. */
 static bool match_args(Elab *E, const Param *param, uint32_t n, const Args *a, Span span, const char *callee,
                        uint32_t *from) {
@@ -125,7 +134,7 @@ static bool match_args(Elab *E, const Param *param, uint32_t n, const Args *a, S
       while (p < n && strcmp(param[p].name.text, a->name[k]) != 0) p++;
       if (p == n) {
         elab_error(E, "E0205", a->span[k], "`%s` has no parameter `%s`", callee, a->name[k]);
-        elab_hint(E, "it is declared as %s", signature(E, callee, param, n));
+        axis_hint(E, a->name[k], "it is declared as", signature(E, callee, param, n));
         return false;
       }
     }

@@ -167,6 +167,7 @@ static Val expr_name(Elab *E, const Expr *e) {
     elab_hint(E, "bind it before the loop: then it is carried, and keeps its last value");
     return val_error();
   }
+  if (foreign_name_hint(E, e->name.text)) return val_error();
   const char *near = scope_nearest(E, E->act->scope, e->name.text);
   if (near) elab_hint(E, "did you mean `%s`?", near);
   return val_error();

@@ -174,7 +174,7 @@ static Val scalar_objective(Elab *E, Val y, Span span) {
   y = to_float(E, y, span);
   if (is_error(y) || type_of(E, y)->rank == 0) return y;
   elab_error(E, "E0506", span, "the objective must be a scalar, found %s", type_text(E, y));
-  elab_hint(E, "reduce it with `mean(..)` or `sum(..)`");
+  elab_hint(E, "reduce it with `mean(..)` or `sum(..)`; row by row, `deriv(y, x)`");
   return val_error();
 }
 

@@ -495,6 +495,6 @@ Val member_value(Elab *E, const Expr *e) {
   default: break;
   }
   elab_error(E, "E0203", e->name.span, "%s has no member `%s`", val_kind_name(E, a), name);
-  if (a.kind == V_TENSOR || a.kind == V_CELL) elab_hint(E, "functions take tensors as arguments: `shape(x)`, `sum(x)`");
+  if (a.kind == V_TENSOR || a.kind == V_CELL || a.kind == V_FIELD) foreign_member_hint(E, name);
   return val_error();
 }

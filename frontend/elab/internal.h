@@ -500,6 +500,8 @@ void call_leave(Elab *E);
 bool bind_params(Elab *E, Scope *scope, const Param *param, uint32_t n, const Args *a, Span span, const char *callee);
 /* The first list of a layer. */
 bool bind_config(Elab *E, Scope *scope, const Closure *layer, const Args *a, Span span);
+/* After an argument of a name that the callee does not have: another word for one of its own, or what it has. */
+void axis_hint(Elab *E, const char *name, const char *before, const char *signature);
 bool bind_pattern(Elab *E, Scope *scope, const Shape *pattern, Val *v, Span span, const char *what);
 bool declared_shape(Elab *E, const Shape *s, uint32_t *rank, int64_t *dim, uint16_t *ones);
 Activation *activation_push(Elab *E, Activation *a, Scope *scope, Span span, const char *what);
@@ -511,6 +513,12 @@ uint64_t text_hash(const char *s);
 Val index_value(Elab *E, Val v, const IndexItem *item, uint32_t n, Span span);
 Val index_assign(Elab *E, Val v, const IndexItem *item, uint32_t n, Val e, Span span);
 Val member_value(Elab *E, const Expr *e);
+
+/* ---------------------------------------------------------------- foreign.c */
+
+/* Hints at what is written here for a name, or a member of a tensor, that other languages have. */
+bool foreign_name_hint(Elab *E, const char *name);
+void foreign_member_hint(Elab *E, const char *name);
 
 /* ---------------------------------------------------------------- whole.c, unread.c */
 

@@ -222,7 +222,8 @@ Val val_binary(Elab *E, BinaryOp op, Val a, Val b, Span span) {
   if (op == BIN_ADD && a.kind == V_STRING && b.kind == V_STRING) return val_string(elab_text(E, "%s%s", a.s, b.s));
   if (!is_number(a) || !is_number(b) || op == BIN_MATMUL) {
     elab_error(E, "E0303", span, "`%s` does not take %s and %s", signs[op], val_kind_name(E, a), val_kind_name(E, b));
-    if (is_list(a) && is_list(b) && op == BIN_ADD) elab_hint(E, "to add them as tensors write `float(a) + b`, to join lists `concat([a, b])`");
+    if (is_list(a) && is_list(b) && op == BIN_ADD)
+      elab_hint(E, "to add them as tensors write `float(a) + b`, to join lists `concat([a, b])`");
     return val_error();
   }
   if (op >= BIN_LT && op <= BIN_GE) return compare(op, val_number(a), val_number(b));

@@ -1,4 +1,5 @@
 #include "frontend/syntax/lexer.h"
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,6 +160,11 @@ static void string(Lexer *x) {
 /* 'text': reported once for the whole of it, and taken as a string. */
 static void single_quotes(Lexer *x) {
   uint32_t begin = x->at++;
+  if (begin && (isalnum((unsigned char)x->text[begin - 1]) || x->text[begin - 1] == ')')) {
+    diag_error(x->sink, "E0110", span(x, begin, x->at), "`'` is not part of the language");
+    diag_hint(x->sink, "the transpose is `transpose(x)`, a derivative `grad(y, x)`");
+    return;
+  }
   while (x->at < x->end && x->text[x->at] != '\'' && x->text[x->at] != '\n') x->at++;
   if (look(x, 0) == '\'') x->at++;
   diag_error(x->sink, "E0001", span(x, begin, x->at), "strings are written in double quotes");

@@ -87,8 +87,12 @@ void parse_cell(Parser *p, Stmt *s) {
   }
   s->random_init = peek(p) == TOK_TILDE;
   if (peek(p) != TOK_TILDE && peek(p) != TOK_ASSIGN) {
-    bool told = parse_fail(p, "E0123", span_from(p, s->word.begin), "`%s` has no first value", s->name.text);
-    if (told) diag_hint(p->sink, "%s", *word == 'p' ? "`~ glorot` draws it, `= 0` sets it exactly" : "`= 0` sets it");
+    bool shape = peek(p) == TOK_LBRACKET,
+         told = parse_fail(p, "E0123", span_from(p, s->word.begin), "`%s` has no first value", s->name.text);
+    if (told && shape)
+      diag_hint(p->sink, "a shape stands behind a colon: `%s : [..] = 0`", s->name.text);
+    else if (told)
+      diag_hint(p->sink, "%s", *word == 'p' ? "`~ glorot` draws it, `= 0` sets it exactly" : "`= 0` sets it");
     return;
   }
   take(p);

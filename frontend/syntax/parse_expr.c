@@ -330,7 +330,10 @@ static bool is_foreign_value(const Parser *p) {
 
 static Expr *no_expression(Parser *p) {
   Expr *e = new_expr(p, EXPR_NONE, here(p)->begin);
-  fail_expected(p, "an expression");
+  bool key = peek_at(p, 1) == TOK_NAME || peek_at(p, 1) == TOK_STRING;
+  bool brace = peek(p) == TOK_LBRACE && key && peek_at(p, 2) == TOK_COLON;
+  if (fail_expected(p, "an expression") && brace)
+    diag_hint(p->sink, "there are no dictionaries: values have names of their own, or stand in a list `[a, b]`");
   return e;
 }
 

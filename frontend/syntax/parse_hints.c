@@ -37,8 +37,13 @@ static const char *rest_of_line(Parser *p, uint32_t begin) {
 }
 
 static void hint_expression(Parser *p, const Token *t) {
+  if (t->kind == TOK_SLASHSLASH) diag_hint(p->sink, "a comment begins with `#`");
   if (t->kind != TOK_NAME) return;
   const char *text = rest_of_line(p, t->begin);
+  if (strstr(text, ".backward(") || strstr(text, ".step(") || strstr(text, ".zero_grad(")) {
+    diag_hint(p->sink, "`minimize loss using adam(1e-3)` differentiates and takes the step");
+    return;
+  }
   diag_hint(p->sink, "keep its value, `y = %s`, or drop it, `_ = %s`", text, text);
 }
 
@@ -70,7 +75,14 @@ void hint_end_of_statement(Parser *p) {
   TokenKind after = peek_at(p, 1), before = p->tokens.token.at[p->at - 1].kind;
   bool operand = t->kind == TOK_NAME || t->kind == TOK_INTEGER || t->kind == TOK_FLOAT || t->kind == TOK_STRING;
   if (hint_foreign(p, t)) return;
-  if (t->kind == TOK_ASSIGN)
+  const Token *left = &p->tokens.token.at[p->at - 1];
+  if (t->kind == TOK_IF)
+    diag_hint(p->sink, "a choice is written `if c then a else b`");
+  else if (t->kind == TOK_STRING && before == TOK_STRING)
+    diag_hint(p->sink, "a text stands on one line in one pair of quotes; a comment begins with `#`");
+  else if (t->kind == TOK_STRING && before == TOK_NAME && left->end == t->begin)
+    diag_hint(p->sink, "a text takes no letter before it: `\"x = {x:.3f}\"` inserts the value");
+  else if (t->kind == TOK_ASSIGN)
     diag_hint(p->sink, "only a name or an indexed name can be assigned to");
   else if (t->kind == TOK_LBRACE)
     diag_hint(p->sink, "a block follows only the words that take one");

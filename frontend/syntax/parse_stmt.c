@@ -187,7 +187,7 @@ static bool is_assignment(const Parser *p, const StmtRow *row) {
 }
 
 static void statement(Parser *p, Stmt *s, const Token *t) {
-  const StmtRow *row = find_row(p, t);
+  const StmtRow *row = peek_at(p, 1) == TOK_DOT ? NULL : find_row(p, t); /* `optimizer.step()` is no declaration */
   if (is_assignment(p, row))
     assignment(p, s);
   else if ((p->place & IN_OPTIMIZER) && token_is(p, t, "update") && peek_at(p, 1) == TOK_LPAREN) {

@@ -164,7 +164,7 @@ const char *diag_nearest(const char *word, const char *const *candidate, uint32_
   size_t length = strlen(word);
   if (length > 63) return NULL;
   const char *best = NULL;
-  uint32_t best_distance = (uint32_t)length / 3 + 1; /* one slip in up to five letters, two up to eight, ... */
+  uint32_t best_distance = length < 6 ? 1 : (uint32_t)length / 3; /* one slip in up to five letters, two up to eight */
   for (uint32_t i = 0; i < n; i++) {
     size_t m = candidate[i] ? strlen(candidate[i]) : 64;
     if (m == length && !strcasecmp(word, candidate[i])) return candidate[i];

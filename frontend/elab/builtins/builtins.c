@@ -161,7 +161,7 @@ static bool place_args(BuiltinCall *c, const Args *a) {
       else
         elab_error(E, "E0204", a->span[k], "`%s` takes %u argument%s, found more", c->row->name, fixed,
                    fixed == 1 ? "" : "s");
-      elab_hint(E, "its parameters are: %s", params);
+      axis_hint(E, a->name[k] ? a->name[k] : "", "its parameters are:", params);
       return false;
     }
     if (c->arg[p].kind != V_ABSENT) {
