@@ -3,17 +3,9 @@
 #include "driver/commands.h"
 #include "driver/model_table.h"
 #include "driver/session/load.h"
+#include "driver/session/memory.h"
 #include <stdio.h>
 #include <string.h>
-
-static const char *bytes_text(uint64_t bytes, char out[32]) {
-  static const char *const unit[] = {"B", "KB", "MB", "GB", "TB"};
-  double v = (double)bytes;
-  int k = 0;
-  for (; v >= 1000 && k < 4; k++) v /= 1000;
-  snprintf(out, 32, k ? "%.1f %s" : "%.0f %s", v, unit[k]);
-  return out;
-}
 
 static void print_task(const Module *m, const Task *t) {
   static const char *const kind[] = {"init", "let", "train", "eval", "task"};
@@ -50,10 +42,10 @@ static void print_memory(const Module *m) {
     if (bytes > temps) temps = bytes;
   }
   program_free(p);
-  printf("\nmemory\n  parameters            %s\n", bytes_text(by_kind[CELL_PARAM], text));
-  printf("  states                %s\n", bytes_text(by_kind[CELL_STATE] + by_kind[CELL_LET], text));
-  printf("  optimiser             %s\n", bytes_text(by_kind[CELL_OPT], text));
-  printf("  intermediate results  %s at most\n", bytes_text(temps, text));
+  printf("\nmemory\n  parameters            %s\n", memory_text(by_kind[CELL_PARAM], text));
+  printf("  states                %s\n", memory_text(by_kind[CELL_STATE] + by_kind[CELL_LET], text));
+  printf("  optimiser             %s\n", memory_text(by_kind[CELL_OPT], text));
+  printf("  intermediate results  %s at most\n", memory_text(temps, text));
 }
 
 static void print_check(const char *path, const Elaborated *e) {

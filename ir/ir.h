@@ -269,6 +269,8 @@ TypeId ir_const_type(const Module *m, ConstId c);
 const void *ir_const_data(const Module *m, ConstId c);
 LocId ir_loc(Module *m, Loc loc); /* interned */
 const Loc *ir_loc_get(const Module *m, LocId l);
+/* The innermost place of a location outside the library; SPAN_NONE when there is none. */
+Span ir_user_span(const Module *m, LocId l);
 /* An error at a location, with the calls it was inlined from as notes. */
 void ir_error(const Module *m, DiagSink *sink, LocId at, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));

@@ -245,6 +245,14 @@ const Loc *ir_loc_get(const Module *m, LocId l) {
   return l == IR_NONE || l >= m->tables->loc.n ? &none : m->tables->loc.at[l];
 }
 
+Span ir_user_span(const Module *m, LocId l) {
+  for (; l != IR_NONE; l = ir_loc_get(m, l)->inlined_at) {
+    Span span = ir_loc_get(m, l)->span;
+    if (m->sources && span.source < m->sources->source.n && !m->sources->source.at[span.source].library) return span;
+  }
+  return SPAN_NONE;
+}
+
 void ir_error(const Module *m, DiagSink *sink, LocId at, const char *code, const char *fmt, ...) {
   StrBuf b = {0};
   va_list ap;

@@ -7,14 +7,6 @@ static LocId bad_loc(const Session *s, const Context *c) {
   return ir_node(s->m, c->bad_region, c->bad_node)->loc;
 }
 
-Span session_user_span(const Session *s, LocId loc) {
-  for (; loc != IR_NONE; loc = ir_loc_get(s->m, loc)->inlined_at) {
-    Span span = ir_loc_get(s->m, loc)->span;
-    if (span.source < s->l->sources.source.n && !s->l->sources.source.at[span.source].library) return span;
-  }
-  return SPAN_NONE;
-}
-
 static const char *op_name(const Session *s, const Context *c) {
   if (c->bad_region >= s->m->region.n || c->bad_node >= s->m->region.at[c->bad_region].node.n) return "?";
   return op_table[ir_node(s->m, c->bad_region, c->bad_node)->op].name;
@@ -24,7 +16,7 @@ void session_bad_run(Session *s, TaskId t, const Graph *g, const Context *c, Run
   (void)g;
   const char *task = s->m->task.at[t].name;
   LocId loc = bad_loc(s, c);
-  Span at = session_user_span(s, loc);
+  Span at = ir_user_span(s->m, loc);
   long long step = (long long)c->step;
   switch (status) {
   case RUN_BAD_INDEX:

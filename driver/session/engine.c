@@ -1,4 +1,5 @@
 #include "driver/session/engine.h"
+#include "driver/session/memory.h"
 #include "runtime/api.h"
 #include "runtime/pool.h"
 #include "runtime/random.h"
@@ -9,53 +10,12 @@
 
 enum { cell_alignment = 64, page = 4096 };
 
-/* The first number of a file, or of its line that begins with `key`; UINT64_MAX without one. */
-static uint64_t number_in(const char *path, const char *key) {
-  FILE *f = fopen(path, "r");
-  char line[128];
-  unsigned long long v = UINT64_MAX;
-  while (f && fgets(line, sizeof line, f))
-    if (!strncmp(line, key, strlen(key)) && sscanf(line + strlen(key), "%llu", &v) == 1) break;
-  if (f) fclose(f);
-  return v;
-}
-
-/* Bytes that can still be had without the system ending the program: what is free, or what the container has left. */
-static uint64_t memory_left(void) {
-  uint64_t kib = number_in("/proc/meminfo", "MemAvailable:"), swap = number_in("/proc/meminfo", "SwapFree:");
-  uint64_t left = kib == UINT64_MAX ? UINT64_MAX : (kib + (swap == UINT64_MAX ? 0 : swap)) * 1024;
-  uint64_t most = number_in("/sys/fs/cgroup/memory.max", ""), used = number_in("/sys/fs/cgroup/memory.current", "");
-  if (most != UINT64_MAX && used <= most && most - used < left) left = most - used;
-  return left;
-}
-
-static bool fits(uint64_t bytes) { return bytes < (64u << 20) || bytes < memory_left(); }
-
-static void no_memory(DiagSink *sink, Span at, const char *what, uint64_t bytes) {
-  diag_error(sink, "E0607", at, "not enough memory: %s need %.4g GB", what, (double)bytes * 1e-9);
-  uint64_t left = memory_left();
-  if (left != UINT64_MAX) diag_label(sink, "%.4g GB are free", (double)left * 1e-9);
-  diag_status(sink, EXIT_FILES);
-}
-
 /* Zeroed memory with its pages touched, so that no step pays for a page fault. */
 static uint8_t *arena_pages(uint64_t bytes) {
   uint64_t size = (bytes + 2 * page - 1) / page * page;
-  uint8_t *p = fits(size) ? aligned_alloc(page, size) : NULL;
+  uint8_t *p = memory_fits(size) ? aligned_alloc(page, size) : NULL;
   if (p) memset(p, 0, size);
   return p;
-}
-
-/* Where the cell that takes most is declared. */
-static Span largest_cell(const Module *m) {
-  uint64_t most = 0;
-  LocId loc = IR_NONE;
-  for (CellId c = 0; c < m->cell.n; c++) {
-    const Type *t = ir_type_get(m, m->cell.at[c].type);
-    uint64_t bytes = (uint64_t)ir_elements(t) * ir_dtype_size(t->dtype);
-    if (bytes > most) most = bytes, loc = m->cell.at[c].loc;
-  }
-  return loc == IR_NONE ? SPAN_NONE : ir_loc_get(m, loc)->span;
 }
 
 bool engine_open(Engine *e, const Module *m, const EngineOptions *o, DiagSink *sink) {
@@ -64,13 +24,14 @@ bool engine_open(Engine *e, const Module *m, const EngineOptions *o, DiagSink *s
   e->seed = o->seed;
   e->program = program_new(m, &o->compile);
   e->layout = program_cells(e->program);
+  if (!memory_check(m, e->program, sink)) return false;
   e->cell_bytes = e->layout->bytes;
   e->cells = arena_pages(e->cell_bytes);
   e->pool = pool_new((uint32_t)o->threads, false);
   e->field = arena_array(&e->mem, const void *, m->field.n + 1);
   for (uint32_t i = 0; i < m->field.n; i++) e->field[i] = m->field.at[i].bytes;
   if (e->cells && e->pool) return true;
-  no_memory(sink, largest_cell(m), "parameters, states and constants", e->cell_bytes);
+  memory_error(sink, "parameters, states and constants", e->cell_bytes);
   return false;
 }
 
@@ -111,11 +72,11 @@ static bool make_ready(Engine *e, const Graph *g, const CompiledGraph *code, Dia
     r->value_type[k] = type;
     r->value_bytes[k] = (uint64_t)ir_elements(t) * ir_dtype_size(t->dtype);
     uint64_t room = (r->value_bytes[k] + 3 * cell_alignment - 1) / cell_alignment * cell_alignment;
-    r->value[k] = fits(room) ? aligned_alloc(cell_alignment, room) : NULL;
+    r->value[k] = memory_fits(room) ? aligned_alloc(cell_alignment, room) : NULL;
     if (r->value[k])
       memset(r->value[k], 0, room);
     else if (ok)
-      no_memory(sink, SPAN_NONE, "the results of a task", room), ok = false;
+      memory_error(sink, "the results of a task", room), ok = false;
   }
   return ok;
 }
@@ -126,7 +87,7 @@ static bool grow_temps(Engine *e, uint64_t bytes, DiagSink *sink) {
   e->temps = arena_pages(bytes);
   e->temp_bytes = bytes;
   if (e->temps) return true;
-  no_memory(sink, SPAN_NONE, "the intermediate results of a step", bytes);
+  memory_error(sink, "the intermediate results of a step", bytes);
   return false;
 }
 

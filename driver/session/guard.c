@@ -1,5 +1,6 @@
 /* The guard against bad numbers: native code checks the losses, the host looks at the parameters; when either finds
  * NaN or Inf, the steps since the last snapshot run again, one by one, up to the one that went wrong. */
+#include "driver/session/memory.h"
 #include "driver/session/trace.h"
 #include "driver/session/train.h"
 #include <stdlib.h>
@@ -35,7 +36,10 @@ static CellId bad_parameter(const Session *s) {
 static void take_snapshot(Training *t) {
   Snapshot *p = &t->snapshot;
   double begin = clock_ms();
-  if (!p->cells) p->cells = malloc(t->s->engine.cell_bytes);
+  if (!p->cells && !p->refused) {
+    p->refused = !memory_fits(t->s->engine.cell_bytes);
+    p->cells = p->refused ? NULL : malloc(t->s->engine.cell_bytes);
+  }
   if (!p->cells) return;
   memcpy(p->cells, t->s->engine.cells, t->s->engine.cell_bytes);
   p->step = training_done(t);

@@ -1,4 +1,5 @@
 /* `keep best E, patience = n`: the parameters and states with the least E come back when the training ends. */
+#include "driver/session/memory.h"
 #include "driver/session/session.h"
 #include <math.h>
 #include <stdlib.h>
@@ -14,8 +15,8 @@ static bool one_keep(Session *s, const Action *a) {
 bool session_keep(Session *s, const Action *a, double value, int64_t step, bool *stop) {
   Best *b = &s->best;
   if (!one_keep(s, a)) return false;
-  if (!b->cells) b->cells = malloc(s->engine.cell_bytes);
-  if (!b->cells) return false;
+  if (!b->cells && memory_fits(s->engine.cell_bytes)) b->cells = malloc(s->engine.cell_bytes);
+  if (!b->cells) return memory_error(s->sink, "the parameters that `keep best` keeps", s->engine.cell_bytes), false;
   bool better = !b->action || value < b->value || (isnan(b->value) && !isnan(value));
   b->action = a;
   if (!better) {

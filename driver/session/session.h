@@ -63,9 +63,6 @@ TaskEnd session_once(Session *s, TaskId t);
 /* Turns a RunStatus of native code into a diagnostic at the node's source line. */
 void session_bad_run(Session *s, TaskId t, const Graph *g, const Context *c, RunStatus status);
 
-/* The innermost place of a location in the user's own files. */
-Span session_user_span(const Session *s, LocId loc);
-
 /* Where a record of metrics.jsonl and a report belong. */
 typedef struct Moment_ {
   const char *task;

@@ -187,7 +187,7 @@ static void say(Trace *t, TaskId task, const BadStep *bad, uint32_t result) {
   RegionId region = innermost(t, t->top);
   const Culprit *c = &t->culprit[region];
   LocId loc = ir_node(t->m, region, c->node)->loc;
-  Span at = session_user_span(s, loc);
+  Span at = ir_user_span(s->m, loc);
   bool loss = bad->graph->out[result].kind == OUT_CHECK;
   diag_error(s->sink, "E1001", at,
              loss ? "%s became NaN or infinite in step %lld of `%s`"

@@ -7,6 +7,7 @@
 /* A copy of all cells from which the last steps can be run again. */
 typedef struct Snapshot {
   uint8_t *cells;
+  bool refused; /* there is no memory for it */
   int64_t step; /* steps done when it was taken */
   double taken_ms, cost_ms;
   double checked_ms, check_cost_ms; /* last scan of the parameters */
