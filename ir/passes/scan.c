@@ -1,4 +1,4 @@
-/* Rewriting scans: offering them to a rewrite, and building the new ones. */
+/* Rewriting loops: offering them to a rewrite, what they need, and building the new ones. */
 #include "ir/passes/scan.h"
 #include <stdlib.h>
 #include <string.h>
@@ -15,15 +15,17 @@ ScanParam scan_param_kind(const ScanView *s, uint32_t index, uint32_t *k) {
 
 typedef struct ScanPass {
   ScanRewrite rewrite;
-  bool **used;    /* by node of the old region: which outputs of a scan are read; NULL for others */
-  NodeId **value; /* by node of the old region: the outputs of a rewritten scan */
+  bool **used;    /* by node of the old region: which outputs of a loop are read; NULL for others */
+  NodeId **value; /* by node of the old region: the outputs of a rewritten loop */
   bool any;
 } ScanPass;
 
 static ScanView view_scan(Rebuild *r, NodeId n, NodeId *in, const bool *used) {
   Module *m = r->b.m;
   const Node *node = ir_node(m, r->from, n);
-  ScanView s = {.m = m, .node = n, .attr = *ir_attr_get(m, node->attr), .body = node->body[0], .used = used};
+  bool is_while = node->op == OP_while;
+  ScanView s = {.m = m, .node = n, .attr = *ir_attr_get(m, node->attr), .body = node->body[is_while], .used = used};
+  s.condition = is_while ? node->body[0] : IR_NONE;
   s.loc = node->loc;
   for (uint32_t i = 0; i < node->n_in; i++) in[i] = r->map[ir_operands(m, r->from, node)[i]];
   s.n_carry = s.attr.n_carry;
@@ -46,7 +48,7 @@ static NodeId visit(Rebuild *r, NodeId n, void *user) {
   if (!p->used[n]) return IR_NONE;
   NodeId *in = malloc(sizeof *in * (node->n_in + 1u));
   ScanView s = view_scan(r, n, in, p->used[n]);
-  uint32_t n_out = s.n_carry + s.n_ys;
+  uint32_t n_out = s.n_carry + s.n_ys + 1;
   NodeId *out = malloc(sizeof *out * (n_out + 1));
   for (uint32_t i = 0; i < n_out; i++) out[i] = IR_NONE;
   bool done = p->rewrite(r, &s, out);
@@ -57,19 +59,19 @@ static NodeId visit(Rebuild *r, NodeId n, void *user) {
   }
   p->any = true;
   p->value[n] = out;
-  return 0; /* only proj reads a scan, and finds its value above */
+  return 0; /* only proj reads a loop, and finds its value above */
 }
 
-/* Which outputs of each live scan are read. */
-static bool **used_outputs(const Module *m, RegionId region) {
+/* Which outputs of each live loop of the kind are read. */
+static bool **used_outputs(const Module *m, RegionId region, Op loop) {
   const Region *r = ir_region(m, region);
   bool *live = ir_live(m, region), **used = calloc(r->node.n + 1, sizeof *used);
   for (NodeId n = 0; n < r->node.n; n++) {
     const Node *node = &r->node.at[n];
     if (!live[n]) continue;
-    if (node->op == OP_scan) {
+    if (node->op == loop) {
       const Attr *a = ir_attr_get(m, node->attr);
-      used[n] = calloc(a->n_carry + a->n_ys + 1, 1);
+      used[n] = calloc(a->n_carry + a->n_ys + 1u, 1);
     } else if (node->op == OP_proj && used[ir_operands(m, region, node)[0]]) {
       used[ir_operands(m, region, node)[0]][ir_attr_get(m, node->attr)->index] = true;
     }
@@ -78,9 +80,9 @@ static bool **used_outputs(const Module *m, RegionId region) {
   return used;
 }
 
-bool scan_rewrite_region(Module *m, RegionId region, ScanRewrite rewrite) {
+bool loop_rewrite_region(Module *m, RegionId region, Op loop, ScanRewrite rewrite) {
   uint32_t n = ir_region(m, region)->node.n;
-  ScanPass p = {rewrite, used_outputs(m, region), calloc(n + 1, sizeof(NodeId *)), false};
+  ScanPass p = {rewrite, used_outputs(m, region, loop), calloc(n + 1, sizeof(NodeId *)), false};
   RebuildPlan plan = {.rules = ir_layout_node, .visit = visit, .user = &p};
   pass_rebuild(m, region, &plan);
   for (uint32_t i = 0; i < n; i++) {
@@ -90,6 +92,67 @@ bool scan_rewrite_region(Module *m, RegionId region, ScanRewrite rewrite) {
   free(p.used);
   free(p.value);
   return p.any;
+}
+
+/* ---------------------------------------------------------------- what is needed */
+
+static void need_node(LoopNeed *d, NodeId n) {
+  if (d->node[n]) return;
+  d->node[n] = true;
+  d->stack[d->n_stack++] = n;
+}
+
+static void need_carry(LoopNeed *d, uint32_t k) {
+  if (d->carry[k]) return;
+  d->carry[k] = true;
+  need_node(d, scan_result(d->s, k));
+}
+
+/* The condition's parameters are the carries and the constants, without an index. */
+static void need_condition(LoopNeed *d) {
+  const ScanView *s = d->s;
+  bool *live = ir_live(s->m, s->condition);
+  for (uint32_t k = 0; k < s->n_carry + s->n_consts; k++) {
+    d->condition[k] = live[ir_region(s->m, s->condition)->param.at[k]];
+    if (d->condition[k] && k < s->n_carry) need_carry(d, k);
+  }
+  free(live);
+}
+
+/* The fixpoint by a worklist: a carry's parameter that is read makes its next value needed. */
+static void need_all(LoopNeed *d) {
+  const ScanView *s = d->s;
+  if (d->condition) need_condition(d);
+  for (uint32_t k = 0; k < s->n_carry + s->n_ys; k++) {
+    if (!s->used[k]) continue;
+    if (k < s->n_carry)
+      need_carry(d, k);
+    else
+      need_node(d, scan_result(s, k));
+  }
+  while (d->n_stack) {
+    NodeId n = d->stack[--d->n_stack];
+    const Node *node = body_node(s, n);
+    uint32_t k;
+    if (node->op == OP_param && scan_param_kind(s, (uint32_t)ir_attr_get(s->m, node->attr)->index, &k) == PARAM_CARRY)
+      need_carry(d, k);
+    for (uint32_t i = 0; i < node->n_in; i++) need_node(d, body_operand(s, n, i));
+  }
+}
+
+LoopNeed loop_need(const ScanView *s) {
+  uint32_t n = ir_region(s->m, s->body)->node.n + 1;
+  LoopNeed d = {.s = s, .node = calloc(n, 1), .carry = calloc(s->n_carry + 1, 1), .stack = malloc(sizeof(NodeId) * n)};
+  if (s->condition != IR_NONE) d.condition = calloc(s->n_carry + s->n_consts + 1, 1);
+  need_all(&d);
+  return d;
+}
+
+void loop_need_free(LoopNeed *d) {
+  free(d->node);
+  free(d->carry);
+  free(d->condition);
+  free(d->stack);
 }
 
 /* ---------------------------------------------------------------- building */

@@ -1,18 +1,20 @@
-/* Rewriting scans: what the loop passes share. */
+/* Rewriting loops: what the loop passes share. */
 #ifndef SEPPO_IR_PASSES_SCAN_H
 #define SEPPO_IR_PASSES_SCAN_H
 
 #include "ir/passes/internal.h"
 
-/* One scan of the region being rebuilt. Operands are nodes of the new region; the body is the old one. */
+/* One scan of the region being rebuilt, or one while: a loop without xs and ys whose last output is the number of
+ * trips. Operands are nodes of the new region; the body is the old one. */
 typedef struct ScanView {
   Module *m;
   NodeId node; /* in the old region */
   Attr attr;
   RegionId body;
+  RegionId condition; /* of a while; IR_NONE */
   const NodeId *carry, *xs, *consts;
   uint32_t n_carry, n_xs, n_consts, n_ys;
-  const bool *used; /* by output: carries, then ys */
+  const bool *used; /* by output: carries, then ys, then trips */
   LocId loc;
 } ScanView;
 
@@ -45,10 +47,25 @@ static inline bool scan_may_stack(const ScanView *s, NodeId n) {
 typedef enum { PARAM_IV, PARAM_CARRY, PARAM_XS, PARAM_CONST } ScanParam;
 ScanParam scan_param_kind(const ScanView *s, uint32_t index, uint32_t *k);
 
-/* Writes the value of every used output (carries, then ys) in the new region to out; false: leave the scan as it is. */
+/* Writes the value of every used output in the new region to out; false: leave the loop as it is. */
 typedef bool (*ScanRewrite)(Rebuild *r, const ScanView *s, NodeId *out);
-/* Rebuilds the region with every scan offered to `rewrite`; true when one was rewritten. */
-bool scan_rewrite_region(Module *m, RegionId region, ScanRewrite rewrite);
+/* Rebuilds the region with every scan, or every while, offered to `rewrite`; true when one was rewritten. */
+bool loop_rewrite_region(Module *m, RegionId region, Op loop, ScanRewrite rewrite);
+
+/* What the outputs that are read, and the condition of a while, need of the body. */
+typedef struct LoopNeed {
+  const ScanView *s;
+  bool *node;      /* by body node */
+  bool *carry;     /* by carry */
+  bool *condition; /* by parameter of the condition; NULL for a scan */
+  NodeId *stack;
+  uint32_t n_stack;
+} LoopNeed;
+LoopNeed loop_need(const ScanView *s);
+void loop_need_free(LoopNeed *d);
+static inline bool loop_carry_is_invariant(const ScanView *s, uint32_t k) {
+  return scan_result(s, k) == scan_carry_param(s, k);
+}
 
 /* A scan under construction: operands in the outer region, body with its parameters in the same order. */
 typedef struct ScanBuild {
@@ -79,5 +96,6 @@ bool scan_form_xs(Rebuild *r, const ScanView *s, NodeId *out);
 bool scan_map(Rebuild *r, const ScanView *s, NodeId *out);
 bool scan_lift_products(Rebuild *r, const ScanView *s, NodeId *out);
 bool scan_stack_products(Rebuild *r, const ScanView *s, NodeId *out);
+bool while_prune(Rebuild *r, const ScanView *s, NodeId *out);
 
 #endif

@@ -4,62 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the outputs that are read need of the body. */
-typedef struct Need {
-  const ScanView *s;
-  bool *node;  /* by body node */
-  bool *carry; /* by carry */
-  NodeId *stack;
-  uint32_t n_stack;
-} Need;
-
-static bool is_invariant_carry(const ScanView *s, uint32_t k) { return scan_result(s, k) == scan_carry_param(s, k); }
-
-static void need_node(Need *d, NodeId n) {
-  if (d->node[n]) return;
-  d->node[n] = true;
-  d->stack[d->n_stack++] = n;
-}
-
-static void need_carry(Need *d, uint32_t k) {
-  if (d->carry[k]) return;
-  d->carry[k] = true;
-  need_node(d, scan_result(d->s, k));
-}
-
-/* The fixpoint by a worklist: a carry's parameter that is read makes its next value needed. */
-static void need_all(Need *d) {
-  const ScanView *s = d->s;
-  for (uint32_t k = 0; k < s->n_carry + s->n_ys; k++) {
-    if (!s->used[k]) continue;
-    if (k < s->n_carry)
-      need_carry(d, k);
-    else
-      need_node(d, scan_result(s, k));
-  }
-  while (d->n_stack) {
-    NodeId n = d->stack[--d->n_stack];
-    const Node *node = ir_node(s->m, s->body, n);
-    uint32_t k;
-    if (node->op == OP_param && scan_param_kind(s, (uint32_t)ir_attr_get(s->m, node->attr)->index, &k) == PARAM_CARRY)
-      need_carry(d, k);
-    for (uint32_t i = 0; i < node->n_in; i++) need_node(d, ir_operands(s->m, s->body, node)[i]);
-  }
-}
-
-static Need need_new(const ScanView *s) {
-  uint32_t n = ir_region(s->m, s->body)->node.n + 1;
-  Need d = {.s = s, .node = calloc(n, 1), .carry = calloc(s->n_carry + 1, 1), .stack = malloc(sizeof(NodeId) * n)};
-  need_all(&d);
-  return d;
-}
-
-static void need_free(Need *d) {
-  free(d->node);
-  free(d->carry);
-  free(d->stack);
-}
-
 static const Node *outer_node(const Rebuild *r, NodeId n) { return ir_node(r->b.m, r->b.region, n); }
 static NodeId outer_operand(const Rebuild *r, NodeId n) {
   return ir_operands(r->b.m, r->b.region, outer_node(r, n))[0];
@@ -119,15 +63,15 @@ static bool is_passed_through(const ScanView *s, uint32_t k, ScanParam *kind, ui
   const Node *node = ir_node(s->m, s->body, y);
   if (node->op != OP_param) return false;
   *kind = scan_param_kind(s, (uint32_t)ir_attr_get(s->m, node->attr)->index, which);
-  return *kind == PARAM_XS || *kind == PARAM_CONST || (*kind == PARAM_CARRY && is_invariant_carry(s, *which));
+  return *kind == PARAM_XS || *kind == PARAM_CONST || (*kind == PARAM_CARRY && loop_carry_is_invariant(s, *which));
 }
 
 /* Does anything leave? */
-static bool worth_pruning(const Rebuild *r, const ScanView *s, const Need *d) {
+static bool worth_pruning(const Rebuild *r, const ScanView *s, const LoopNeed *d) {
   ScanParam kind;
   uint32_t which;
   for (uint32_t k = 0; k < s->n_carry; k++) {
-    if (!d->carry[k] || is_invariant_carry(s, k)) return true;
+    if (!d->carry[k] || loop_carry_is_invariant(s, k)) return true;
   }
   for (uint32_t k = 0; k < s->n_ys; k++) {
     if (!s->used[s->n_carry + k] || is_passed_through(s, k, &kind, &which)) return true;
@@ -145,11 +89,11 @@ static bool worth_pruning(const Rebuild *r, const ScanView *s, const Need *d) {
 }
 
 /* Parameters of the new body, in the order carries, xs, consts. */
-static void prune_operands(ScanBuild *b, const Need *d) {
+static void prune_operands(ScanBuild *b, const LoopNeed *d) {
   const ScanView *s = b->of;
   NodeId *map = b->body.map;
   for (uint32_t k = 0; k < s->n_carry; k++) {
-    if (d->carry[k] && !is_invariant_carry(s, k)) map[scan_carry_param(s, k)] = scan_add_carry(b, s->carry[k]);
+    if (d->carry[k] && !loop_carry_is_invariant(s, k)) map[scan_carry_param(s, k)] = scan_add_carry(b, s->carry[k]);
   }
   for (uint32_t k = 0; k < s->n_xs; k++) {
     if (!d->node[scan_xs_param(s, k)] || is_constant_xs(b->outer, s->xs[k])) continue;
@@ -160,7 +104,7 @@ static void prune_operands(ScanBuild *b, const Need *d) {
   }
   for (uint32_t pass = 0; pass < 2; pass++) { /* all leaves get parameters before the first node is made */
     for (uint32_t k = 0; k < s->n_carry; k++) {
-      if (!d->carry[k] || !is_invariant_carry(s, k)) continue;
+      if (!d->carry[k] || !loop_carry_is_invariant(s, k)) continue;
       if (pass)
         map[scan_carry_param(s, k)] = import(b, s->carry[k]);
       else
@@ -195,7 +139,7 @@ static NodeId repeat_value(Rebuild *r, NodeId value, int64_t count) {
 }
 
 /* Results of the new body; slot[k] = number of the new scan's output, UINT32_MAX when it comes from elsewhere. */
-static uint32_t prune_results(ScanBuild *b, const Need *d, uint32_t *slot, NodeId *out) {
+static uint32_t prune_results(ScanBuild *b, const LoopNeed *d, uint32_t *slot, NodeId *out) {
   const ScanView *s = b->of;
   uint32_t n = 0;
   for (uint32_t k = 0; k < s->n_carry + s->n_ys; k++) {
@@ -204,7 +148,7 @@ static uint32_t prune_results(ScanBuild *b, const Need *d, uint32_t *slot, NodeI
     slot[k] = UINT32_MAX;
     if (k < s->n_carry) {
       if (!d->carry[k]) continue;
-      if (is_invariant_carry(s, k)) {
+      if (loop_carry_is_invariant(s, k)) {
         out[k] = s->carry[k];
         continue;
       }
@@ -228,9 +172,9 @@ static uint32_t prune_results(ScanBuild *b, const Need *d, uint32_t *slot, NodeI
 }
 
 bool scan_prune(Rebuild *r, const ScanView *s, NodeId *out) {
-  Need d = need_new(s);
+  LoopNeed d = loop_need(s);
   if (!worth_pruning(r, s, &d)) {
-    need_free(&d);
+    loop_need_free(&d);
     return false;
   }
   ScanBuild b = scan_build(r, s);
@@ -244,7 +188,7 @@ bool scan_prune(Rebuild *r, const ScanView *s, NodeId *out) {
     if (slot[k] != UINT32_MAX) out[k] = ir_proj(&r->b, scan, slot[k]);
   }
   free(slot);
-  need_free(&d);
+  loop_need_free(&d);
   return true;
 }
 
