@@ -138,7 +138,7 @@ static bool write_entry(const Cache *c, CacheKey key, const void *bytes, size_t 
   if (fd >= 0) {
     FileHead head = {.magic = FILE_MAGIC, .size = size, .key = {key.h[0], key.h[1]}};
     content_hash(bytes, size, head.content);
-    ok = write_all(fd, &head, sizeof head) && write_all(fd, bytes, size) && !fsync(fd);
+    ok = write_all(fd, &head, sizeof head) && write_all(fd, bytes, size);
     ok = !close(fd) && ok && !rename(temp, path);
     if (!ok) unlink(temp);
   }

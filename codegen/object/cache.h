@@ -1,7 +1,7 @@
 /* The cache of compiled objects on disk: one file per unit, named by the hash of everything it depends on.
  *
- * Writers make a temporary file, flush it and rename it, so concurrent runs see whole files or none. A file whose
- * content does not match its own header is ignored and removed. The folder is kept under a size limit by removing the
+ * Writers make a temporary file and rename it, so concurrent runs see whole files or none. A file whose content does not
+ * match its own header, as after a loss of power, is ignored and removed: waiting for the disk would gain nothing. The folder is kept under a size limit by removing the
  * files used longest ago (their modification time is renewed on use). A cache that cannot be used is no error: the
  * caller compiles.
  */
