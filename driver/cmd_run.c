@@ -282,7 +282,7 @@ static int open_and_run(Session *s, const RunSettings *r) {
 static int run_with(const Options *o) {
   RunSettings r = {0};
   if (!read_settings(o, &r)) return EXIT_USAGE;
-  Loaded l = {0};
+  Loaded l = {.later = true};
   Session s = {.options = o, .l = &l, .sink = &l.sink, .started_ms = clock_ms(), .quiet = o->quiet};
   catch_signals();
   int status;

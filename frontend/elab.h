@@ -26,6 +26,7 @@ typedef struct ElabOptions {
   const char *const *tasks; /* names picked on the command line; n_tasks = 0: all */
   uint32_t n_tasks;
   bool inputs; /* also tasks that take tensors from a calling program: `task f(x: [n, m])` */
+  bool later;  /* stored tensors may still be on their way when `elaborate` returns: elaborated_wait */
   bool loaded; /* parameters come from a checkpoint: nothing to warn of when their training is skipped */
 } ElabOptions;
 
@@ -67,6 +68,8 @@ typedef struct Elaborated {
 /* False after at least one error. `sources` gains the files named by `use` and the standard library.
  * The AST must outlive the call only. */
 bool elaborate(SourceMap *sources, const Ast *ast, const ElabOptions *o, Elaborated *out, DiagSink *sink);
+/* Waits until every stored tensor is in memory. False after diagnostics. */
+bool elaborated_wait(Elaborated *e, DiagSink *sink);
 void elaborated_free(Elaborated *e);
 
 #endif

@@ -112,6 +112,11 @@ DataSource *data_open(const char *kind, const DataOption *option, uint32_t n, co
 /* The field's bytes, read or converted on the first call and kept by the source; aligned to the dtype, DATA_TAIL
  * bytes readable behind the end. NULL after a diagnostic. */
 const void *data_load(DataSource *d, DataField *f, DiagSink *sink, Span at);
+/* The same without waiting for a conversion, which goes on in a thread of its own: the bytes may be read once data_wait
+ * has said that all is well. */
+const void *data_begin(DataSource *d, DataField *f, DiagSink *sink, Span at);
+/* Waits for what data_begin began. False after diagnostics. */
+bool data_wait(DataSource *d, DiagSink *sink);
 /* NULL when there is none; name NULL finds the unnamed split. */
 DataSplit *data_split_find(const DataSource *d, const char *name);
 DataField *data_field_find(const DataSplit *s, const char *name);

@@ -45,13 +45,21 @@ static void put_data(const Session *s, StrBuf *b) {
 }
 
 RunIdentity session_identity(Session *s) {
-  StrBuf files = {0}, settings = {0}, data = {0};
+  StrBuf files = {0}, settings = {0};
   put_files(s, &files);
   put_settings(s, &settings);
-  put_data(s, &data);
-  RunIdentity id = {hex_of(s, &files, "model"), hex_of(s, &settings, "settings"), hex_of(s, &data, "data")};
+  RunIdentity id = {hex_of(s, &files, "model"), hex_of(s, &settings, "settings"), NULL};
   sb_free(&files);
   sb_free(&settings);
-  sb_free(&data);
   return id;
+}
+
+bool session_data(Session *s) {
+  if (s->identity.data) return true;
+  if (!elaborated_wait(&s->l->elab, s->sink)) return false;
+  StrBuf data = {0};
+  put_data(s, &data);
+  s->identity.data = hex_of(s, &data, "data");
+  sb_free(&data);
+  return true;
 }

@@ -55,6 +55,7 @@ static bool elaborate_file(Loaded *l, const Options *o, uint64_t seed) {
                     .tasks = o->word + 1,
                     .n_tasks = o->n_words > 1 ? o->n_words - 1 : 0,
                     .inputs = l->inputs,
+                    .later = l->later,
                     .loaded = o->load || o->resume};
   double start = clock_ms();
   bool ok = elaborate(&l->sources, l->ast, &eo, &l->elab, &l->sink);

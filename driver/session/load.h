@@ -15,6 +15,7 @@ typedef struct Loaded {
   SourceMap sources;
   DiagSink sink;
   bool inputs;     /* also tasks that take tensors from a calling program (set before load_model) */
+  bool later;      /* stored tensors may come later: elaborated_wait (set before load_model) */
   uint32_t source; /* of the model file */
   Ast *ast;
   Elaborated elab; /* elab.module NULL before LOAD_GRAPH or after errors */

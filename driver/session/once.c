@@ -29,12 +29,19 @@ static bool run_actions(Session *s, TaskId id, ReadyGraph *step) {
   return true;
 }
 
+static bool reads_fields(const Graph *g) {
+  for (uint32_t i = 0; i < g->n_in; i++)
+    if (g->in[i].kind == IN_FIELD) return true;
+  return false;
+}
+
 TaskEnd session_once(Session *s, TaskId id) {
   const Task *task = &s->m->task.at[id];
   const Graph *graph = &task->step;
   ReadyGraph *ready = NULL;
   int32_t *order = NULL;
   if (!engine_prepare(&s->engine, id, &graph, &task->name, 1, &ready, s->sink)) return TASK_FAILED;
+  if ((task->kind != TASK_INIT || reads_fields(graph)) && !session_data(s)) return TASK_FAILED;
   if (task->source != IR_NONE && task->source < s->m->rows.n) {
     int64_t rows = s->m->rows.at[task->source].rows;
     order = malloc(sizeof *order * (size_t)(rows + 1));

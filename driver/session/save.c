@@ -90,6 +90,7 @@ static void free_draft(Draft *d) {
 bool session_save(Session *s) {
   double begin = clock_ms();
   Draft d = {0};
+  if (!session_data(s)) return false;
   RunIdentity id = s->identity;
   for (CellId i = 0; i < s->m->cell.n; i++)
     if (kept(s, &s->m->cell.at[i])) vec_push(&d.tensor, cell_tensor(s, i, s->engine.cells));
@@ -195,6 +196,7 @@ static int64_t meta_number(const Checkpoint *c, const char *key) {
 }
 
 static bool same_run(Session *s, const Checkpoint *c) {
+  if (!session_data(s)) return false;
   RunIdentity id = s->identity;
   char seed[32];
   snprintf(seed, sizeof seed, "%llu", (unsigned long long)s->engine.seed);

@@ -101,7 +101,10 @@ bool session_keep(Session *s, const Action *a, double value, int64_t step, bool 
 /* The kept parameters and states become the run's, and best.safetensors; nothing when nothing was kept. */
 bool session_keep_end(Session *s);
 
-/* In the engine's arena. */
+/* In the engine's arena; of the data nothing yet. */
 RunIdentity session_identity(Session *s);
+/* Waits for the stored tensors, which are read while the first task is compiled, and completes s->identity. False after
+ * diagnostics. Comes before anything that reads data. */
+bool session_data(Session *s);
 
 #endif

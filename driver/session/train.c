@@ -23,7 +23,7 @@ static bool prepare(Training *t) {
     graph[i + 2] = &task->event[i].graph;
     name[i + 2] = arena_printf(mem, "%s.event%u", task->name, i);
   }
-  if (!engine_prepare(&t->s->engine, t->id, graph, name, n, ready, t->s->sink)) return false;
+  if (!engine_prepare(&t->s->engine, t->id, graph, name, n, ready, t->s->sink) || !session_data(t->s)) return false;
   t->step = ready[0];
   t->tail = ready[1];
   t->event = ready + 2;

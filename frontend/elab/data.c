@@ -343,7 +343,7 @@ static uint32_t module_field(Elab *E, DataUseSite *u, Span span) {
   DataColumn *c = u->column;
   if (c->field != IR_NONE) return c->field;
   DataField *f = c->stored;
-  const void *bytes = data_load(u->decl->source, f, E->sink, span);
+  const void *bytes = data_begin(u->decl->source, f, E->sink, span);
   if (!bytes) return IR_NONE;
   const char *name = u->part->name ? elab_text(E, "%s.%s.%s", u->decl->name, u->part->name, c->name)
                                    : elab_text(E, "%s.%s", u->decl->name, c->name);

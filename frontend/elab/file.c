@@ -512,7 +512,14 @@ bool elaborate(SourceMap *sources, const Ast *ast, const ElabOptions *o, Elabora
   hand_over(E, out);
   elab_free(E);
   free(E);
+  if (!o->later) elaborated_wait(out, sink);
   return sink->n_errors == errors;
+}
+
+bool elaborated_wait(Elaborated *e, DiagSink *sink) {
+  bool ok = true;
+  for (uint32_t k = 0; k < e->n_data; k++) ok = data_wait(e->data[k], sink) && ok;
+  return ok;
 }
 
 void elaborated_free(Elaborated *e) {

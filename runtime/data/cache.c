@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -177,8 +178,14 @@ static void draft_drop(Draft *d) {
   close(d->fd);
 }
 
-/* Makes the entry visible and hands its mapping to the store. Even when it cannot be renamed, the bytes are good. */
-static void draft_commit(Draft *d, const char *key, const DataShape *shape, DataStore *s) {
+static void hand_over(const Draft *d, DataStore *s) {
+  s->map = d->map;
+  s->map_bytes = d->bytes;
+  s->bytes = d->map + HEADER;
+}
+
+/* Makes the entry visible. Even when it cannot be renamed, the bytes are good. */
+static void draft_commit(Draft *d, const char *key, const DataShape *shape) {
   CacheHeader *h = (CacheHeader *)d->map;
   memcpy(h->magic, magic, sizeof magic);
   h->bytes = payload_bytes(shape);
@@ -189,20 +196,90 @@ static void draft_commit(Draft *d, const char *key, const DataShape *shape, Data
   if (fsync(d->fd) != 0 || rename(d->temporary, d->path) != 0) unlink(d->temporary);
   close(d->fd);
   mprotect(d->map, d->bytes, PROT_READ);
-  s->map = d->map;
-  s->map_bytes = d->bytes;
-  s->bytes = d->map + HEADER;
+}
+
+/* ---------------------------------------------------------------- conversions under way */
+
+typedef struct Filling {
+  pthread_t thread;
+  DataSource own; /* memory that the thread shares with nobody, and the source's environment */
+  DiagSink sink;
+  DataCall call;
+  Draft draft;
+  const char *key;
+  const DataShape *shape;
+  CacheFill fill;
+  void *arg;
+  bool ok;
+} Filling;
+
+static void *fill_draft(void *user) {
+  Filling *f = user;
+  f->ok = f->fill(&f->call, f->draft.map + HEADER, f->arg);
+  if (f->ok) return NULL;
+  unlink(f->draft.temporary);
+  close(f->draft.fd);
+  return NULL;
+}
+
+static void *commit_draft(void *user) {
+  Filling *f = user;
+  draft_commit(&f->draft, f->key, f->shape);
+  return NULL;
+}
+
+static void free_filling(Filling *f) {
+  diag_sink_free(&f->sink);
+  arena_free(&f->own.mem);
+  free(f);
+}
+
+static bool start_filling(DataCall *c, const Filling *what, DataStore *s) {
+  Filling *f = malloc(sizeof *f);
+  if (!f) return false;
+  *f = *what;
+  f->own.env = c->d->env;
+  f->call = (DataCall){.d = &f->own, .sink = &f->sink, .at = c->at};
+  if (pthread_create(&f->thread, NULL, fill_draft, f)) return free(f), false;
+  hand_over(&f->draft, s);
+  s->filling = f;
+  return true;
+}
+
+bool cache_join(DataCall *c, DataStore *s) {
+  Filling *f = s->filling;
+  if (!f) return s->bytes != NULL;
+  pthread_join(f->thread, NULL);
+  s->filling = NULL;
+  for (uint32_t i = 0; i < f->sink.diag.n; i++) {
+    const Diag *d = &f->sink.diag.at[i];
+    diag_error(c->sink, d->code, d->span, "%s", d->message);
+    diag_status(c->sink, f->sink.exit_status);
+  }
+  if (!f->ok) return free_filling(f), s->bytes = NULL, false;
+  if (!pthread_create(&f->thread, NULL, commit_draft, f)) return s->committing = f, true;
+  commit_draft(f);
+  free_filling(f);
+  return true;
+}
+
+void cache_end(DataStore *s) {
+  Filling *f = s->committing;
+  if (!f) return;
+  pthread_join(f->thread, NULL);
+  free_filling(f);
+  s->committing = NULL;
 }
 
 bool cache_fill(DataCall *c, const char *key, const DataShape *shape, DataStore *s, CacheFill fill, void *arg) {
   Draft draft;
   if (draft_open(c, key, shape, &draft)) {
-    bool ok = fill(c, draft.map + HEADER, arg);
-    if (ok)
-      draft_commit(&draft, key, shape, s);
-    else
-      draft_drop(&draft);
-    return ok;
+    Filling what = {.draft = draft, .key = key, .shape = shape, .fill = fill, .arg = arg};
+    if (c->later && start_filling(c, &what, s)) return true;
+    if (!fill(c, draft.map + HEADER, arg)) return draft_drop(&draft), false;
+    draft_commit(&draft, key, shape);
+    hand_over(&draft, s);
+    return true;
   }
   void *p = store_alloc(c, s, payload_bytes(shape));
   if (p && fill(c, p, arg)) s->bytes = p;

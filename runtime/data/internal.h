@@ -10,6 +10,7 @@ typedef struct DataCall {
   DataSource *d;
   DiagSink *sink;
   Span at;
+  bool later; /* a conversion may go on in a thread of its own when the call returns (data_begin) */
 } DataCall;
 
 /* ---------------------------------------------------------------- errors: each adds one diagnostic, returns false */
@@ -40,9 +41,11 @@ struct DataStore {
   DataStore *next; /* all stores of a source, for data_close */
   void *map;
   size_t map_bytes;
-  const void *bytes; /* NULL until loaded */
-  StoreLoad load;    /* NULL when bytes are there from the start */
-  void *detail;      /* of the reader */
+  const void *bytes;          /* NULL until loaded */
+  StoreLoad load;             /* NULL when bytes are there from the start */
+  void *detail;               /* of the reader */
+  struct Filling *filling;    /* the conversion under way that makes the bytes; NULL: they are complete */
+  struct Filling *committing; /* the entry of the cache that is being written to disk */
 };
 
 DataStore *store_new(DataCall *c, StoreLoad load, void *detail);
@@ -98,7 +101,12 @@ typedef bool (*CacheFill)(DataCall *c, void *out, void *arg);
 const char *data_cache_key(DataCall *c, const char *variant, const FileView *v);
 /* Maps the entry into the store when there is one. */
 bool cache_lookup(DataCall *c, const char *key, DataShape *shape, DataStore *s);
-/* Fills a new entry (or private memory where the cache cannot be written) and maps it into the store. */
+/* Waits for the store's conversion, if there is one under way. False after its diagnostics; there are no bytes then. */
+bool cache_join(DataCall *c, DataStore *s);
+/* Waits until the store's new entry, if there is one, is on disk. */
+void cache_end(DataStore *s);
+/* Fills a new entry (or private memory where the cache cannot be written) and maps it into the store. `fill` writes
+ * to nothing but `out`, and the key, the shape and arg live as long as the source. */
 bool cache_fill(DataCall *c, const char *key, const DataShape *shape, DataStore *s, CacheFill fill, void *arg);
 
 /* ---------------------------------------------------------------- options */

@@ -182,12 +182,28 @@ DataSource *data_open(const char *kind, const DataOption *option, uint32_t n, co
   return NULL;
 }
 
-const void *data_load(DataSource *d, DataField *f, DiagSink *sink, Span at) {
+static const void *begin(DataCall *c, DataField *f) {
   DataStore *s = f->store;
-  DataCall c = {d, sink, at};
-  if (!s->bytes && (!s->load || !s->load(&c, s))) return NULL;
+  if (!s->bytes && (!s->load || !s->load(c, s))) return NULL;
   f->bytes = s->bytes;
   return f->bytes;
+}
+
+const void *data_begin(DataSource *d, DataField *f, DiagSink *sink, Span at) {
+  return begin(&(DataCall){.d = d, .sink = sink, .at = at, .later = true}, f);
+}
+
+const void *data_load(DataSource *d, DataField *f, DiagSink *sink, Span at) {
+  DataCall c = {.d = d, .sink = sink, .at = at};
+  return begin(&c, f) && cache_join(&c, f->store) ? f->bytes : NULL;
+}
+
+bool data_wait(DataSource *d, DiagSink *sink) {
+  DataCall c = {.d = d, .sink = sink, .at = SPAN_NONE};
+  bool ok = true;
+  for (DataStore *s = d->stores; s; s = s->next)
+    if (s->filling) ok = cache_join(&c, s) && ok;
+  return ok;
 }
 
 DataSplit *data_split_find(const DataSource *d, const char *name) {
@@ -206,8 +222,13 @@ DataField *data_field_find(const DataSplit *s, const char *name) {
 
 void data_close(DataSource *d) {
   if (!d) return;
-  for (DataStore *s = d->stores; s; s = s->next)
+  DiagSink unheard = {0};
+  data_wait(d, &unheard);
+  diag_sink_free(&unheard);
+  for (DataStore *s = d->stores; s; s = s->next) {
+    cache_end(s);
     if (s->map) munmap(s->map, s->map_bytes);
+  }
   arena_free(&d->mem);
   free(d);
 }

@@ -159,11 +159,47 @@ static void cache_is_bounded(void **state) {
   world_no_errors(w);
 }
 
+/* A conversion goes on while the program does something else; what is wrong with it is said when it is waited for. */
+static void inflated_meanwhile(void **state) {
+  DataWorld *w = *state;
+  size_t n;
+  char *path = file_write_gz(w->folder, "x.gz", idx_images, sizeof idx_images), *gz = file_read(path, &n);
+  for (int cached = 0; cached < 2; cached++) {
+    DataSource *d = world_open(w, "idx", "x.gz");
+    DataField *x = data_field_find(d->split, "x");
+    const void *bytes = data_begin(d, x, &w->sink, SPAN_NONE);
+    assert_non_null(bytes);
+    assert_ptr_equal(data_begin(d, x, &w->sink, SPAN_NONE), bytes);
+    assert_true(data_wait(d, &w->sink));
+    assert_memory_equal(bytes, idx_images + 16, 12);
+    assert_ptr_equal(world_load(w, d, NULL, "x"), bytes);
+    data_close(d);
+  }
+  world_no_errors(w);
+  gz[n - 5] ^= 1; /* of the checksum */
+  world_put(w, "broken.gz", gz, n);
+  DataSource *d = world_open(w, "idx", "broken.gz");
+  assert_non_null(data_begin(d, data_field_find(d->split, "x"), &w->sink, SPAN_NONE));
+  assert_int_equal(w->sink.n_errors, 0);
+  assert_false(data_wait(d, &w->sink));
+  world_expect_error(w, EXIT_FILES, "corrupt");
+  data_close(d);
+  d = world_open(w, "idx", "broken.gz"); /* closed without being waited for */
+  data_begin(d, data_field_find(d->split, "x"), &w->sink, SPAN_NONE);
+  data_close(d);
+  StrBuf command = {0};
+  sb_printf(&command, "test $(ls %s/data | wc -l) = 1", w->folder);
+  assert_int_equal(system(command.s), 0);
+  sb_free(&command);
+  free(path);
+  free(gz);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       WORLD_TEST(idx_plain_and_gz), WORLD_TEST(idx_big_endian_types), WORLD_TEST(idx_truncated),
       WORLD_TEST(idx_corrupt_gz),   WORLD_TEST(idx_absurd),           WORLD_TEST(cache_damage),
-      WORLD_TEST(cache_is_bounded),
+      WORLD_TEST(cache_is_bounded), WORLD_TEST(inflated_meanwhile),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
