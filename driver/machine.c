@@ -6,17 +6,18 @@
 
 /* ---------------------------------------------------------------- multiply-adds */
 
-enum { CHAINS = 12, ROUNDS = 40000 }; /* more chains than latency times units, fewer than registers */
+enum { CHAINS = 12, ROUNDS = 40000, WIDEST = 64 }; /* more chains than latency times units, fewer than registers */
 
-/* One loop of independent chains of fused multiply-adds; returns the flops of a call. */
+/* One loop of independent chains of fused multiply-adds; returns the flops of a call. Each chain's end has a place of
+ * its own in `out`: a chain whose end is overwritten would not be computed. */
 #define FMA_LOOP(name, features, vector, set, fma, store, lanes)                                                       \
-  __attribute__((target(features))) static double name(void *out) {                                                    \
+  __attribute__((target(features))) static double name(uint8_t *out) {                                                 \
     vector x[CHAINS], a = set(0.999f), b = set(0.001f);                                                                \
     for (int k = 0; k < CHAINS; k++) x[k] = set((float)k);                                                             \
     for (int i = 0; i < ROUNDS; i++) {                                                                                 \
       _Pragma("GCC unroll 12") for (int k = 0; k < CHAINS; k++) x[k] = fma(x[k], a, b);                                \
     }                                                                                                                  \
-    for (int k = 0; k < CHAINS; k++) store(out, x[k]);                                                                 \
+    for (int k = 0; k < CHAINS; k++) store((void *)(out + k * WIDEST), x[k]);                                          \
     return 2.0 * CHAINS * ROUNDS * (lanes);                                                                            \
   }
 FMA_LOOP(fma_512_f32, "avx512f", __m512, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_storeu_ps, 16)
@@ -28,7 +29,7 @@ FMA_LOOP(fma_256_f64, "avx2,fma", __m256d, _mm256_set1_pd, _mm256_fmadd_pd, _mm2
 FMA_LOOP(fma_128_f32, "sse2", __m128, _mm_set1_ps, MUL_ADD_PS, _mm_storeu_ps, 4)
 FMA_LOOP(fma_128_f64, "sse2", __m128d, _mm_set1_pd, MUL_ADD_PD, _mm_storeu_pd, 2)
 
-typedef double (*FmaLoop)(void *out);
+typedef double (*FmaLoop)(uint8_t *out);
 
 static FmaLoop widest(bool f64) {
   if (__builtin_cpu_supports("avx512f")) return f64 ? fma_512_f64 : fma_512_f32;
@@ -45,7 +46,7 @@ typedef struct Job {
 
 static void run_fma(struct Context *c, void *const *args, int64_t task) {
   (void)c;
-  uint8_t sink[64];
+  uint8_t sink[CHAINS * WIDEST];
   Job *job = args[0];
   double flops = widest(job->f64)(sink);
   if (task == 0) job->flops = flops;
