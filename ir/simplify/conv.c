@@ -60,6 +60,67 @@ static NodeId product(Builder *b, NodeId rows, NodeId w) {
   return ir_reshape(b, y, t.rank, t.dim);
 }
 
+/* ---------------------------------------------------------------- transposed convolutions */
+
+enum { MAX_PHASES = 64 };
+
+/* Between the elements of x lie s - 1 zeros, so the results at r, r + s, .. see every s-th tap only: they are a
+ * convolution of x itself with these taps. Along one axis: its window, the first tap, and how many there are. */
+static WindowAxis phase_axis(const WindowAxis *w, int64_t r, int64_t n, int64_t taps, int64_t out, int64_t *first,
+                             int64_t *count) {
+  int64_t s = w->lhs_dilation, k = ((w->lo - r) % s + s) % s;
+  *first = k;
+  *count = (taps - k + s - 1) / s;
+  int64_t lo = (w->lo - r - k) / s;
+  return (WindowAxis){w->size, 1, lo, out / s + *count - 1 - n - lo, 1, 1};
+}
+
+/* The results at places r[i] modulo the dilation, as [G, N, P / s, 1, .., O]. */
+static NodeId one_phase(const Match *x, const int64_t *r) {
+  Builder *b = x->b;
+  Attr a = *x->attr;
+  Type t = type_of(b, x->in[0]), w = type_of(b, x->in[1]), out = result_type(x);
+  int64_t lo[IR_MAX_RANK] = {0}, hi[IR_MAX_RANK], step[IR_MAX_RANK], dim[IR_MAX_RANK] = {out.dim[0], out.dim[1]};
+  for (uint32_t i = 0; i < w.rank; i++) hi[i] = w.dim[i], step[i] = 1;
+  for (uint32_t i = 0; i < a.n_window; i++) {
+    int64_t n;
+    step[3 + i] = a.window[i].lhs_dilation;
+    dim[2 + 2 * i] = out.dim[3 + i] / step[3 + i], dim[3 + 2 * i] = 1;
+    a.window[i] = phase_axis(&x->attr->window[i], r[i], t.dim[3 + i], w.dim[3 + i], out.dim[3 + i], &lo[3 + i], &n);
+  }
+  dim[2 + 2 * a.n_window] = out.dim[2];
+  NodeId in[2] = {x->in[0], ir_slice(b, x->in[1], lo, hi, step)};
+  NodeId y = channels_last(b, ir_emit(b, OP_conv_general, in, 2, &a), a.n_window, true);
+  return ir_reshape(b, y, 3 + 2 * a.n_window, dim);
+}
+
+/* All phases from axis i on, side by side. */
+static NodeId phases(const Match *x, uint32_t i, int64_t *r) {
+  if (i == x->attr->n_window) return one_phase(x, r);
+  NodeId part[MAX_PHASES];
+  int64_t s = x->attr->window[i].lhs_dilation;
+  for (r[i] = 0; r[i] < s; r[i]++) part[r[i]] = phases(x, i + 1, r);
+  return ir_concat(x->b, part, (uint32_t)s, 3 + 2 * i);
+}
+
+RULE(conv_phases) {
+  const Attr *a = x->attr;
+  Type w = type_of(x->b, x->in[1]), out = result_type(x);
+  int64_t all = 1, r[3], dim[IR_MAX_RANK] = {out.dim[0], out.dim[1]};
+  for (uint32_t i = 0; i < a->n_window; i++) {
+    const WindowAxis *v = &a->window[i];
+    if (v->stride != 1 || v->dilation != 1 || w.dim[3 + i] < v->lhs_dilation || out.dim[3 + i] % v->lhs_dilation)
+      return IR_NONE;
+    all *= v->lhs_dilation;
+    dim[2 + i] = out.dim[3 + i];
+  }
+  if (all == 1 || all > MAX_PHASES || 3 + 2 * a->n_window > IR_MAX_RANK) return IR_NONE;
+  dim[2 + a->n_window] = out.dim[2];
+  return channels_last(x->b, ir_reshape(x->b, phases(x, 0, r), out.rank, dim), a->n_window, false);
+}
+
+/* ---------------------------------------------------------------- products */
+
 RULE(conv_as_product) {
   Builder *b = x->b;
   const Attr *a = x->attr;
