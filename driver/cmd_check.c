@@ -63,7 +63,7 @@ static void print_check(const char *path, const Elaborated *e) {
 
 int cmd_check(const Options *o) {
   Loaded l = {.inputs = true};
-  bool ok = load_model(&l, o->word[0], o, 0, LOAD_OPT);
+  bool ok = load_within(&l, o->word[0], o, 0);
   int status = load_report(&l, o);
   if (ok) print_check(o->word[0], &l.elab);
   load_free(&l);

@@ -160,7 +160,8 @@ static void processor_name(char *out, int size) {
 static json_t *run_command(const Options *o) {
   const struct {
     const char *name, *value;
-  } option[] = {{"dtype", o->dtype}, {"epochs", o->epochs}, {"data", o->data}, {"load", o->load}};
+  } option[] = {
+      {"dtype", o->dtype}, {"epochs", o->epochs}, {"data", o->data}, {"load", o->load}, {"memory", o->memory}};
   json_t *command = json_object(), *set = json_object(), *tasks = json_array();
   for (uint32_t i = 0; i < o->n_set; i++) json_object_set_new(set, o->set[i].name, json_string(o->set[i].value));
   for (uint32_t i = 1; i < o->n_words; i++) json_array_append_new(tasks, json_string(o->word[i]));
@@ -237,7 +238,8 @@ static bool bad_resume(const char *dir, const char *why) {
 static bool take_command(Options *o, const json_t *config) {
   const struct {
     const char *name, **value;
-  } option[] = {{"dtype", &o->dtype}, {"epochs", &o->epochs}, {"data", &o->data}, {"load", &o->load}};
+  } option[] = {
+      {"dtype", &o->dtype}, {"epochs", &o->epochs}, {"data", &o->data}, {"load", &o->load}, {"memory", &o->memory}};
   const json_t *command = json_object_get(config, "command"), *seed = json_object_get(config, "seed");
   if (!json_is_object(command) || !json_is_integer(seed))
     return bad_resume(o->resume, "its config.json is not of a run");
@@ -286,7 +288,7 @@ static int run_with(const Options *o) {
   Session s = {.options = o, .l = &l, .sink = &l.sink, .started_ms = clock_ms(), .quiet = o->quiet};
   catch_signals();
   int status;
-  if (!load_model(&l, o->word[0], o, r.seed, LOAD_OPT)) {
+  if (!load_within(&l, o->word[0], o, r.seed)) {
     status = load_report(&l, o);
   } else {
     s.m = l.elab.module;

@@ -5,10 +5,10 @@
 
 const Command command_table[] = {
     {"run", "FILE [TASK...]", "Runs the tasks of a model file: trains, evaluates, writes the run folder.",
-     "set seed threads dtype data out resume load epochs checkpoint-every progress quiet no-cache", 1,
+     "set seed threads dtype data out resume load epochs memory checkpoint-every progress quiet no-cache", 1,
      OPTIONS_MAX_WORDS, cmd_run},
     {"check", "FILE", "Checks a model file and prints its layers, shapes, parameters and memory.",
-     "set dtype data epochs", 1, 1, cmd_check},
+     "set dtype data epochs memory", 1, 1, cmd_check},
     {"ir", "FILE", "Prints a model in any of its forms, from syntax tree to machine code.",
      "stage task format set dtype data reference output", 0, 1, cmd_ir},
     {"gradcheck", "FILE [TASK...]", "Checks every gradient against finite differences in f64.",

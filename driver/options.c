@@ -30,6 +30,7 @@ static const OptionInfo option_table[] = {
     TEXT(load, "load", "CKPT", "start from the parameters and states of a checkpoint"),
     TEXT(epochs, "epochs", "N", "override the epochs of every train"),
     TEXT(checkpoint_every, "checkpoint-every", "SECONDS", "least time between two checkpoints (default 5; 0: always)"),
+    TEXT(memory, "memory", "SIZE", "most to use, as 2GB: derivatives of long loops then compute again what they keep"),
     TEXT(progress, "progress", "auto|bar|plain|json|none", "how progress is shown on stderr"),
     FLAG(quiet, "quiet", "results only"),
     TEXT(stage, "stage", "ast|graph|grad|opt|kernels|llvm|asm", "which form of the program to print"),
@@ -168,6 +169,22 @@ bool option_integer(const char *option, const char *text, int64_t least, int64_t
   }
   *out = v;
   return true;
+}
+
+bool option_bytes(const char *option, const char *text, uint64_t *out) {
+  static const struct {
+    const char *name;
+    double bytes;
+  } unit[] = {{"", 1},      {"B", 1},      {"kB", 1e3},      {"KB", 1e3},         {"MB", 1e6},           {"GB", 1e9},
+              {"TB", 1e12}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}, {"TiB", 1099511627776}};
+  char *end;
+  double v = strtod(text, &end);
+  bool number = end != text && v > 0;
+  while (*end == ' ') end++;
+  for (size_t i = 0; number && i < sizeof unit / sizeof *unit; i++)
+    if (!strcmp(end, unit[i].name) && v * unit[i].bytes < 1e18) return *out = (uint64_t)(v * unit[i].bytes), true;
+  fprintf(stderr, "seppo: --%s expects a size such as 500MB or 2GiB, found `%s`\n", option, text);
+  return false;
 }
 
 int option_choice(const char *what, const char *text, const char *const *allowed) {

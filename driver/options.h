@@ -14,7 +14,7 @@ typedef struct Options {
   Setting set[OPTIONS_MAX_WORDS];
   uint32_t n_set;
   /* run */
-  const char *seed, *threads, *dtype, *data, *out, *resume, *load, *epochs, *progress, *checkpoint_every;
+  const char *seed, *threads, *dtype, *data, *out, *resume, *load, *epochs, *progress, *checkpoint_every, *memory;
   bool quiet;
   /* ir, opt, build, cache, data, fmt, gradcheck, profile */
   const char *stage, *task, *format, *passes, *print_after, *output, *name, *cpu;
@@ -41,7 +41,10 @@ void options_help(const Command *c, FILE *out);
 
 /* "3", "0x10": false after a message naming the option. */
 bool option_integer(const char *option, const char *text, int64_t least, int64_t most, int64_t *out);
-/* The position of `text` in the NULL-terminated list of words that `what` ("--progress") allows, or -1 after a message. */
+/* "2GB", "500 MiB", "1e9": bytes. */
+bool option_bytes(const char *option, const char *text, uint64_t *out);
+/* The position of `text` in the NULL-terminated list of words that `what` ("--progress") allows, or -1 after a message.
+ */
 int option_choice(const char *what, const char *text, const char *const *allowed);
 DiagFormat option_error_format(const Options *o, bool *ok);
 

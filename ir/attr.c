@@ -15,7 +15,7 @@ const AttrField attr_field[] = {
     F(n_xs, FIELD_COUNT, false),      F(n_consts, FIELD_COUNT, false), F(n_ys, FIELD_COUNT, false),
     F(order, FIELD_COUNT, false),     F(dtype, FIELD_DTYPE, false),    F(dist, FIELD_DIST, false),
     F(reverse, FIELD_FLAG, true),     F(lower, FIELD_FLAG, true),      F(trans, FIELD_FLAG, true),
-    F(unit, FIELD_FLAG, true),
+    F(unit, FIELD_FLAG, true),        F(recompute, FIELD_FLAG, true),
 };
 #undef F
 const uint32_t attr_field_count = sizeof attr_field / sizeof *attr_field;

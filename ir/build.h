@@ -86,6 +86,9 @@ NodeId ir_random(Builder *b, NodeId key, Dist dist, DType dtype, uint32_t rank, 
 NodeId ir_proj(Builder *b, NodeId tuple, uint32_t index);
 NodeId ir_scan(Builder *b, int64_t count, bool reverse, const NodeId *carry, uint32_t n_carry, const NodeId *xs,
                uint32_t n_xs, const NodeId *consts, uint32_t n_consts, RegionId body);
+/* With count, reverse and recompute of another scan. */
+NodeId ir_scan_like(Builder *b, const Attr *like, const NodeId *carry, uint32_t n_carry, const NodeId *xs,
+                    uint32_t n_xs, const NodeId *consts, uint32_t n_consts, RegionId body);
 
 /* Rebuilding: an old->new map over one region. */
 typedef struct Rebuild {

@@ -213,9 +213,16 @@ NodeId ir_proj(Builder *b, NodeId tuple, uint32_t index) {
 
 NodeId ir_scan(Builder *b, int64_t count, bool reverse, const NodeId *carry, uint32_t n_carry, const NodeId *xs,
                uint32_t n_xs, const NodeId *consts, uint32_t n_consts, RegionId body) {
+  Attr like = {.count = count, .reverse = reverse};
+  return ir_scan_like(b, &like, carry, n_carry, xs, n_xs, consts, n_consts, body);
+}
+
+NodeId ir_scan_like(Builder *b, const Attr *like, const NodeId *carry, uint32_t n_carry, const NodeId *xs,
+                    uint32_t n_xs, const NodeId *consts, uint32_t n_consts, RegionId body) {
   uint32_t results = ir_region(b->m, body)->result.n;
-  Attr a = {.count = count,
-            .reverse = reverse,
+  Attr a = {.count = like->count,
+            .reverse = like->reverse,
+            .recompute = like->recompute,
             .n_carry = n_carry,
             .n_xs = n_xs,
             .n_consts = n_consts,

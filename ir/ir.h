@@ -70,7 +70,8 @@ typedef struct Attr {
   uint8_t dtype;                          /* cast, const, iota, random */
   uint8_t dist;                           /* random */
   uint8_t reverse;                        /* scan, cumsum */
-  uint8_t lower, trans, unit;             /* triangular and general solves */
+  uint8_t recompute;          /* scan: nothing is held for all its iterations at once that can be computed again */
+  uint8_t lower, trans, unit; /* triangular and general solves */
 } Attr;
 
 /* ---------------------------------------------------------------- locations */

@@ -30,7 +30,7 @@ bool load_source(Loaded *l, const char *path) {
 
 static bool run_passes(Loaded *l, const char *names, double *ms) {
   double start = clock_ms();
-  bool ok = pass_run_named(l->elab.module, names, &(PassOptions){0}, &l->sink);
+  bool ok = pass_run_named(l->elab.module, names, &(PassOptions){.keep_bytes = l->keep_bytes}, &l->sink);
   *ms = clock_ms() - start;
   return ok && !l->sink.n_errors;
 }
@@ -71,7 +71,8 @@ bool load_model(Loaded *l, const char *path, const Options *o, uint64_t seed, Lo
   if (!l->ast || l->sink.n_errors) return false;
   if (upto == LOAD_AST) return true;
   if (!elaborate_file(l, o, seed)) return false;
-  if (upto >= LOAD_GRAD && !run_passes(l, pass_pipeline_grad, &l->times.grad)) return false;
+  const char *grad = l->keep_bytes ? pass_pipeline_segmented : pass_pipeline_grad;
+  if (upto >= LOAD_GRAD && !run_passes(l, grad, &l->times.grad)) return false;
   return upto < LOAD_OPT || run_passes(l, pass_pipeline_opt + strlen(pass_pipeline_grad) + 1, &l->times.passes);
 }
 

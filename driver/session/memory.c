@@ -198,14 +198,16 @@ static void say_hint(const Need *d, DiagSink *sink) {
   else if (d->cells > d->temps)
     diag_hint(sink, "parameters, and what the optimiser remembers of them, take most of it: make layers smaller");
   else if (t)
-    diag_hint(sink, "the intermediate results of `%s` take most of it", t->name);
+    diag_hint(sink,
+              "the intermediate results of `%s` take most of it; if it differentiates a long loop, --memory helps",
+              t->name);
 }
 
-static bool refuse(const Need *d, uint64_t left, DiagSink *sink) {
+static bool refuse(const Need *d, uint64_t left, const char *what, DiagSink *sink) {
   Span at = d->task && d->task->loc != IR_NONE ? ir_user_span(d->m, d->task->loc) : SPAN_NONE;
   char a[32], b[32];
-  diag_error(sink, "E0607", at, "not enough memory: the run needs %s, %s are free", memory_text(total(d), a),
-             memory_text(left, b));
+  diag_error(sink, "E0607", at, "not enough memory: the run needs %s, %s %s", memory_text(total(d), a),
+             memory_text(left, b), what);
   diag_label(sink, "intermediate results %s, parameters and states %s", memory_text(d->temps + d->results, a),
              memory_text(d->cells, b));
   say_largest(d, sink);
@@ -221,5 +223,12 @@ bool memory_check(const Module *m, Program *p, DiagSink *sink) {
   uint64_t left = memory_left();
   if (total(&bound) < left) return true;
   Need d = need_of(m, p, cells);
-  return total(&d) < left || refuse(&d, left, sink);
+  return total(&d) < left || refuse(&d, left, "are free", sink);
+}
+
+bool memory_within(const Module *m, uint64_t limit, DiagSink *sink) {
+  Program *p = program_new(m, &(CompileOptions){.no_cache = true});
+  Need d = need_of(m, p, program_cells(p)->bytes);
+  program_free(p);
+  return total(&d) <= limit || (sink && refuse(&d, limit, "are allowed by --memory", sink));
 }

@@ -16,5 +16,7 @@ void memory_error(DiagSink *sink, const char *what, uint64_t bytes);
 /* Everything the module's tasks hold at once: cells, the intermediate results of the largest graph, results handed out.
  * False after E0607 with what takes how much, the largest tensors and what would help. */
 bool memory_check(const Module *m, Program *p, DiagSink *sink);
+/* The same against a limit of the user's; sink NULL: only the answer. */
+bool memory_within(const Module *m, uint64_t limit, DiagSink *sink);
 
 #endif

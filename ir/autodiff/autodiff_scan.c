@@ -4,8 +4,8 @@
  * (iv, carries, sequences, consts, cotangents of the results), results (those of the body, cotangents of the
  * parameters). What does not depend on a cotangent is primal. Primal values that the derivative reads are kept:
  * hoisted when they depend on consts alone, computed again when that is cheap, and otherwise stacked as further results
- * of the forward loop. The loop with the stacks takes the place of the loop without when the region is settled
- * (autodiff_settle.c). */
+ * of the forward loop; those of a loop marked `recompute` are all computed again. The loop with the stacks takes the
+ * place of the loop without when the region is settled (autodiff_settle.c). */
 #include "ir/autodiff/autodiff_internal.h"
 #include <stdlib.h>
 
@@ -238,7 +238,7 @@ static void decide(ScanDiff *s, NodeId n) {
     s->keep[n] = is_free(s, n) ? AVAILABLE : STACKED;
   } else if (s->invariant[n] && !is_cheap((Op)node->op)) {
     s->keep[n] = HOISTED;
-  } else if (s->invariant[n] || worth_again(s, n)) {
+  } else if (s->invariant[n] || s->attr.recompute || worth_again(s, n)) {
     s->keep[n] = AGAIN;
     want_operands(s, n);
   }
@@ -502,8 +502,10 @@ static void emit_back_loop(ScanDiff *s, NodeId *out) {
   for (NodeId n = 0; n < n_nodes(s, s->trip); n++)
     if (s->keep[n] == AGAIN) copy_into(s, &l.body, n, l.map);
   add_results(s, &l);
-  NodeId loop = ir_scan(s->b, s->attr.count, !s->attr.reverse, l.carry.at, l.carry.n, l.xs.at, l.xs.n, l.consts.at,
-                        l.consts.n, l.body.region);
+  Attr like = s->attr;
+  like.reverse = !like.reverse;
+  NodeId loop =
+      ir_scan_like(s->b, &like, l.carry.at, l.carry.n, l.xs.at, l.xs.n, l.consts.at, l.consts.n, l.body.region);
   read_results(s, loop, out);
   free(l.map);
   ir_builder_free(&l.body);

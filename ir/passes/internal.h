@@ -9,6 +9,7 @@
 #include "ir/simplify.h"
 
 bool pass_stabilise(Module *m, const PassOptions *o, DiagSink *sink);
+bool pass_segment(Module *m, const PassOptions *o, DiagSink *sink);
 bool pass_simplify(Module *m, const PassOptions *o, DiagSink *sink);
 bool pass_loops(Module *m, const PassOptions *o, DiagSink *sink);
 bool pass_layout(Module *m, const PassOptions *o, DiagSink *sink);

@@ -9,6 +9,8 @@
 const PassInfo pass_table[] = {
     {"stabilise", "any graph -> stable forms of logarithms of the logistic, constant powers written out",
      pass_stabilise, false},
+    {"segment", "any graph -> loops that derivatives run through in segments that are computed again", pass_segment,
+     false},
     {"differentiate", "verified -> no grad, anchor or stop_gradient in any region", pass_differentiate, false},
     {"simplify", "no pseudo ops -> rules, exact folding, common subexpressions and dead code to a fixpoint",
      pass_simplify, true},
@@ -19,6 +21,7 @@ const PassInfo pass_table[] = {
 const uint32_t pass_count = sizeof pass_table / sizeof *pass_table;
 
 const char pass_pipeline_grad[] = "stabilise,differentiate";
+const char pass_pipeline_segmented[] = "stabilise,segment,differentiate";
 const char pass_pipeline_opt[] = "stabilise,differentiate,simplify,loops,layout";
 
 static const PassInfo *find_pass(const char *name, size_t length, DiagSink *sink) {

@@ -7,6 +7,7 @@
 typedef struct PassOptions {
   bool verify_each;        /* ir_verify after each pass (always on in debug builds) */
   bool evaluate_each;      /* debug: reference evaluator before = after on random inputs */
+  uint64_t keep_bytes;     /* segment: a loop that keeps more for its derivative is cut; 0: every loop */
   const char *print_after; /* NULL, a pass name, or "all" */
   FILE *print_to;
 } PassOptions;
@@ -28,6 +29,8 @@ bool pass_run_named(Module *m, const char *names, const PassOptions *o, DiagSink
 /* "stabilise,differentiate" and "stabilise,differentiate,simplify,loops,...": what `--stage grad` and `--stage opt`
  * show. */
 extern const char pass_pipeline_grad[];
+/* The former with loops cut that keep more than PassOptions.keep_bytes. */
+extern const char pass_pipeline_segmented[];
 extern const char pass_pipeline_opt[];
 
 #endif

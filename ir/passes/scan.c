@@ -216,8 +216,8 @@ NodeId scan_finish(ScanBuild *b) {
   free(b->body.map);
   ir_builder_free(&b->body.b);
   pass_simplify_region(s->m, body, ir_layout_node);
-  NodeId scan = ir_scan(&b->outer->b, s->attr.count, s->attr.reverse != 0, b->carry.at, b->carry.n, b->xs.at, b->xs.n,
-                        b->consts.at, b->consts.n, body);
+  NodeId scan =
+      ir_scan_like(&b->outer->b, &s->attr, b->carry.at, b->carry.n, b->xs.at, b->xs.n, b->consts.at, b->consts.n, body);
   free_operands(b);
   return scan;
 }

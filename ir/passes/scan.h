@@ -39,7 +39,8 @@ static inline void list_prepend(IntList *list, int64_t first) {
   for (uint32_t i = list->n++; i > 0; i--) list->v[i] = list->v[i - 1];
   list->v[0] = first;
 }
-/* May the values of all iterations be held at once? A loop is also a way of using less memory: at most 64M elements. */
+/* May the values of all iterations be held at once? (Never those of a loop marked `recompute`.) A loop is also a way of
+ * using less memory: at most 64M elements. */
 static inline bool scan_may_stack(const ScanView *s, NodeId n) {
   return s->attr.count == 0 || ir_elements(body_type(s, n)) <= ((int64_t)1 << 26) / s->attr.count;
 }

@@ -244,6 +244,7 @@ static void lifting_free(Lifting *l) {
 }
 
 bool scan_lift_products(Rebuild *r, const ScanView *s, NodeId *out) {
+  if (s->attr.recompute) return false;
   Lifting l = lifting_new(r, s);
   bool any = find_lifted(&l);
   if (any) lift(&l, out);
@@ -274,7 +275,7 @@ static bool find_map(Lifting *l) {
 }
 
 bool scan_map(Rebuild *r, const ScanView *s, NodeId *out) {
-  if (s->n_carry || s->attr.count < 2) return false;
+  if (s->n_carry || s->attr.count < 2 || s->attr.recompute) return false;
   Lifting l = lifting_new(r, s);
   bool all = find_map(&l);
   if (all) {

@@ -181,6 +181,7 @@ static void stack(Stacking *k, NodeId *out) {
 }
 
 bool scan_stack_products(Rebuild *r, const ScanView *s, NodeId *out) {
+  if (s->attr.recompute) return false;
   uint32_t n = ir_region(s->m, s->body)->node.n + 1;
   Stacking k = {.r = r, .s = s, .uses = calloc(n, sizeof(uint32_t)), .invariant = calloc(n, 1)};
   k.gone = calloc(s->n_carry + 1, 1);
