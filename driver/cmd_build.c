@@ -27,8 +27,9 @@ static bool read_settings(const Options *o, BuildSettings *b) {
   if (o->seed && !option_integer("seed", o->seed, 0, INT64_MAX, &b->seed)) return false;
   if (o->threads && !option_integer("threads", o->threads, 1, 1024, &b->threads)) return false;
   int cpu = o->cpu ? option_choice("--cpu", o->cpu, cpus) : 0;
+  if (cpu < 0) return false;
   b->level = o->cpu ? 16u << cpu : k_target_host().vector_bytes;
-  return cpu >= 0;
+  return true;
 }
 
 /* ---------------------------------------------------------------- what can be built */

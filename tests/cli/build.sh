@@ -35,7 +35,42 @@ if command -v c++ >/dev/null; then
     2>"$work/cc" && "$work/a" || { fail "as C++"; cat "$work/cc" >&2; }
 fi
 
-# Other levels of x86-64, another name, settings, data in the object.
+# Stored data: in the object, or filled by the program; linear algebra and its errors.
+printf 'x,y\n1,2\n3,5\n4,6\n' >"$work/d.csv"
+cat >"$work/stored.sep" <<'MODEL'
+data d = csv("d.csv", target = "y")
+eval on d { report m = mean(x[.., 0] * y) }
+task line(a: [2, 2], b: [2]) { report z = solve(a, b) }
+MODEL
+cat >"$work/stored.c" <<'CODE'
+#include "stored_eval.h"
+#include "stored_line.h"
+#include "empty.h"
+#include <stdio.h>
+int main(void) {
+  stored_eval full;
+  empty none;
+  stored_line line;
+  if (stored_eval_new(&full, 1) || empty_new(&none, 1) || stored_line_new(&line, 1)) return 1;
+  if (stored_eval_run(&full) || empty_run(&none) || *none.out.m != 0) return 2;
+  for (int i = 0; i < EMPTY_DATA_D_X_SIZE; i++) none.data.d_x[i][0] = i, none.data.d_y[i] = 2;
+  if (empty_run(&none)) return 3;
+  if (stored_line_run(&line) != SEPPO_SINGULAR) return 4;
+  line.in.a[0][0] = line.in.a[1][1] = 2, line.in.b[0] = 4, line.in.b[1] = 6;
+  if (stored_line_run(&line)) return 5;
+  printf("%g %g %g %g\n", *full.out.m, *none.out.m, line.out.z[0], line.out.z[1]);
+  stored_eval_free(&full), empty_free(&none), stored_line_free(&line);
+  return 0;
+}
+CODE
+run 0 build "$work/stored.sep" --task eval --embed-data --out "$work/stored"
+run 0 build "$work/stored.sep" --task eval --name empty --out "$work/stored"
+run 0 build "$work/stored.sep" --task line --out "$work/stored"
+cc -I"$work/stored" -o "$work/program" "$work/stored.c" "$work"/stored/*.o "$work/stored/libseppo.a" -lpthread -ldl -lm 2>&1
+"$work/program" >"$work/used" || fail "stored data: the program ends with $?"
+[ "$(cat "$work/used")" = "13.6667 2 2 3" ] || fail "stored data: $(cat "$work/used")"
+
+# Other levels of x86-64, another name, settings.
 run 0 build $model --task predict --cpu v2 --name other --out "$work/v2" --set hidden=2
 grep -q "OTHER_PARAM_NET_DENSE_2_W_SIZE 8" "$work/v2/other.h" || fail "--set does not reach the object"
 grep -q "other_program" "$work/v2/other.h" || fail "--name does not reach the header"
