@@ -238,6 +238,57 @@ static void trip_count_is_free(void **state) {
   assert_int_equal(nodes[0], nodes[1]);
 }
 
+/* A recurrence with a carry, sequences in and out and a constant, all summed, and its derivatives. */
+static Module *recurrence(int64_t count, bool reverse) {
+  Builder b;
+  NodeId in[3]; /* x [count, 3], of which rows serve as carry and constant too */
+  Module *m = module_new(&b, 3, 2, (int64_t[]){count, 3}, in);
+  int64_t lo[2] = {0}, hi[2] = {1, 3}, step[2] = {1, 1}, three = 3;
+  NodeId carry = ir_reshape(&b, ir_slice(&b, in[1], lo, hi, step), 1, &three);
+  NodeId constant = ir_reshape(&b, ir_slice(&b, in[2], lo, hi, step), 1, &three);
+  Builder body = ir_builder(m, ir_region_new(m), NULL);
+  NodeId iv = ir_cast(&body, ir_param(&body, ir_scalar(m, DT_I64)), DT_F32);
+  TypeId row = ir_type(m, DT_F32, 1, &three);
+  NodeId h = ir_param(&body, row), x = ir_param(&body, row), w = ir_param(&body, row);
+  NodeId sum = ir_binary(&body, OP_add, ir_binary(&body, OP_mul, h, w), x);
+  NodeId next = ir_unary(&body, OP_sin, ir_binary(&body, OP_add, sum, ir_broadcast_to(&body, iv, 1, &three)));
+  ir_result(&body, next);
+  ir_result(&body, ir_binary(&body, OP_mul, next, sum));
+  RegionId region = body.region;
+  ir_builder_free(&body);
+  NodeId scan = ir_scan(&b, count, reverse, &carry, 1, in, 1, &constant, 1, region);
+  NodeId last = ir_reduce(&b, OP_reduce_sum, ir_proj(&b, scan, 0), 1, (int64_t[]){0});
+  NodeId all = ir_reduce(&b, OP_reduce_sum, ir_proj(&b, scan, 1), 2, (int64_t[]){0, 1});
+  NodeId loss = ir_binary(&b, OP_add, last, all), grad = ir_grad(&b, loss, in, 3);
+  add_value(&b, loss);
+  for (uint32_t k = 0; k < 3; k++) add_value(&b, ir_proj(&b, grad, k));
+  return m;
+}
+
+/* Cut into segments, with and without iterations left over, a loop has the derivatives it had. */
+static void segments_change_no_derivative(void **state) {
+  (void)state;
+  for (int64_t count = 4; count < 15; count++)
+    for (int reverse = 0; reverse < 2; reverse++) {
+      DiagSink sink = {0};
+      Module *whole = recurrence(count, reverse), *cut = recurrence(count, reverse);
+      assert_true(pass_run_named(whole, "differentiate", NULL, &sink));
+      PassCheck *check = pass_check_begin(whole);
+      assert_true(pass_run_named(cut, "segment", NULL, &sink));
+      StrBuf text = {0};
+      ir_print(cut, IR_NONE, &text);
+      assert_non_null(strstr(text.s, "recompute"));
+      sb_free(&text);
+      assert_true(pass_run_named(cut, "differentiate,simplify,loops,layout", NULL, &sink));
+      assert_true(ir_verify(cut, &sink));
+      assert_true(pass_check_end(check, cut, "segment", &sink));
+      assert_int_equal(sink.n_errors, 0);
+      diag_sink_free(&sink);
+      ir_module_free(whole);
+      ir_module_free(cut);
+    }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(merges_and_drops),
@@ -250,6 +301,7 @@ int main(void) {
       cmocka_unit_test(a_long_chain),
       cmocka_unit_test(time_is_linear),
       cmocka_unit_test(trip_count_is_free),
+      cmocka_unit_test(segments_change_no_derivative),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
