@@ -124,11 +124,17 @@ static bool evaluate(Trace *t, const BadStep *bad) {
 /* ---------------------------------------------------------------- what is said */
 
 static void put_range(StrBuf *b, const Range *r) {
-  if (r->lo <= r->hi) sb_printf(b, r->lo == r->hi ? " is %.6g" : " lies in %.6g .. %.6g", r->lo, r->hi);
-  if (r->lo <= r->hi && is_bad(r)) sb_puts(b, " and");
-  if (r->nan) sb_printf(b, " has %lld NaN", (long long)r->nan);
-  if (r->inf) sb_printf(b, "%s %lld infinite", r->nan ? "," : " has", (long long)r->inf);
-  if (is_bad(r)) sb_printf(b, " of %lld", (long long)r->n);
+  bool some = r->lo <= r->hi;
+  if (r->n == 1 && is_bad(r)) {
+    sb_puts(b, r->nan ? "is NaN" : "is infinite");
+    return;
+  }
+  if (r->nan) sb_printf(b, "has %lld NaN%s", (long long)r->nan, r->inf ? " and " : "");
+  if (r->inf) sb_printf(b, "%s%lld infinite", r->nan ? "" : "has ", (long long)r->inf);
+  if (is_bad(r)) sb_printf(b, " among %lld", (long long)r->n);
+  if (!some) return;
+  sb_puts(b, is_bad(r) ? ", else " : "");
+  sb_printf(b, r->lo == r->hi ? "is %.6g" : "lies in %.6g .. %.6g", r->lo, r->hi);
 }
 
 /* What a bad parameter of the step is, in the user's words. */
@@ -150,18 +156,18 @@ static void say_node(Trace *t, RegionId region, const Culprit *c, const Graph *g
   StrBuf text = {0};
   put_range(&text, &c->value);
   if (node->op == OP_param) {
-    diag_note(sink, SPAN_NONE, "`%s` was bad before the step:%s", binding_name(t, g, c->node), text.s);
+    diag_note(sink, SPAN_NONE, "`%s` was bad before the step: %s", binding_name(t, g, c->node), text.s);
     sb_free(&text);
     return;
   }
-  diag_note(sink, SPAN_NONE, "the first bad value is the result of `%s` %s, %s:%s", op_table[node->op].name,
+  diag_note(sink, SPAN_NONE, "the first bad value is the result of `%s` %s, %s: %s", op_table[node->op].name,
             loc && loc->origin == ORIGIN_GRAD ? "in the gradient of this line" : "in this line",
             ir_type_str(t->m, node->type), text.s);
   for (uint32_t k = 0; k < node->n_in && k < 8; k++) {
     text.n = 0;
     put_range(&text, &c->operand[k]);
     if (c->operand[k].n)
-      diag_note(sink, SPAN_NONE, "operand %u, %s,%s", k + 1, ir_type_str(t->m, ir_node(t->m, region, in[k])->type),
+      diag_note(sink, SPAN_NONE, "operand %u, %s, %s", k + 1, ir_type_str(t->m, ir_node(t->m, region, in[k])->type),
                 text.s);
   }
   sb_free(&text);
@@ -182,6 +188,33 @@ static const char *result_name(const Trace *t, const Graph *g, uint32_t i) {
   return g->out[i].kind == OUT_CELL ? t->m->cell.at[g->out[i].index].name : "the loss";
 }
 
+/* What helps, by the operation and the operand that asks for it. */
+static const char *hint_for(const Trace *t, RegionId region, const Culprit *c) {
+  static const struct {
+    Op op;
+    uint32_t operand;
+    double least, most; /* the operand has elements in here */
+    const char *hint, *in_gradient;
+  } rows[] = {
+      {OP_log, 0, -INFINITY, 0, "`log` needs numbers above 0: bound them, as in log(max(x, 1e-6)), or work with logits",
+       NULL},
+      {OP_sqrt, 0, -INFINITY, 0, "`sqrt` needs numbers of 0 or more", NULL},
+      {OP_div, 1, 0, 0, "a division by 0: keep the divisor away from it, as in a / (b + 1e-6)",
+       "the derivative is infinite here: keep away from the place, as in sqrt(x + 1e-12)"},
+      {OP_exp, 0, 88, INFINITY, "`exp` overflows here: `logsumexp`, `softmax` and `log_softmax` do not", NULL},
+      {OP_slogdet, 0, -INFINITY, INFINITY, "the matrix is singular: add a small multiple of `eye(n)`", NULL},
+  };
+  const Node *node = ir_node(t->m, region, c->node);
+  const Loc *loc = node->loc == IR_NONE ? NULL : ir_loc_get(t->m, node->loc);
+  for (uint32_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    if (rows[i].op != (Op)node->op) continue;
+    const Range *r = &c->operand[rows[i].operand];
+    if (r->lo > rows[i].most || r->hi < rows[i].least) continue;
+    return rows[i].in_gradient && loc && loc->origin == ORIGIN_GRAD ? rows[i].in_gradient : rows[i].hint;
+  }
+  return "a smaller learning rate, or `clip_norm` on the gradient, often helps";
+}
+
 static void say(Trace *t, TaskId task, const BadStep *bad, uint32_t result) {
   Session *s = t->s;
   RegionId region = innermost(t, t->top);
@@ -193,7 +226,7 @@ static void say(Trace *t, TaskId task, const BadStep *bad, uint32_t result) {
              loss ? "%s became NaN or infinite in step %lld of `%s`"
                   : "`%s` became NaN or infinite in step %lld of `%s`",
              result_name(t, bad->graph, result), (long long)bad->inputs.step, s->m->task.at[task].name);
-  diag_hint(s->sink, "a smaller learning rate, or `clip_norm` on the gradient, often helps");
+  diag_hint(s->sink, "%s", hint_for(t, region, c));
   if (loc != IR_NONE && ir_loc_get(t->m, loc)->span.source != at.source)
     diag_note(s->sink, ir_loc_get(t->m, loc)->span, "inside the library, here");
   say_node(t, region, c, bad->graph);

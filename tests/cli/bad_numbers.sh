@@ -12,7 +12,7 @@ train {
 }
 S
 bad; err_has "the loss became NaN or infinite in step 1 of \`train\`"; err_has "m.sep:4:7"; err_has "result of \`exp\`"
-err_has "operand 1, f32[], is 500"
+err_has "operand 1, f32[], is 500"; err_has "\`exp\` overflows here"
 
 # In a gradient, after good steps: the derivative of sqrt at 0, where |w| = 0 is hit exactly.
 model <<'S'
@@ -23,6 +23,7 @@ train as falling {
 }
 S
 bad; err_has "\`w\` became NaN or infinite in step"; err_has "of \`falling\`"; err_has "in the gradient of this line"
+err_has "the derivative is infinite here"
 err_has "m.sep:4:"
 
 # In a loop in the graph, several steps on, with draws and data; a mask of -inf that is right is not blamed.
@@ -36,6 +37,14 @@ train {
 }
 S
 bad; err_has "m.sep:2:29"; err_has "operand 2, f32[3]"
+
+# Ranges of operands: how many are bad among how many, and where the others lie.
+model <<'S'
+param w : [4] = [1, 2, -3, 0]
+train { steps 5; minimize sum(log(w)) using sgd(0.1) }
+S
+bad; err_has "m.sep:2:31"; err_has "f32[4]: has 1 NaN and 1 infinite among 4, else lies in 0 .. 0.693147"
+err_has "operand 1, f32[4], lies in -3 .. 2"; err_has "needs numbers above 0"
 
 # The last good checkpoint stays.
 model <<'S'
