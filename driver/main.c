@@ -55,6 +55,13 @@ static int unknown_command(const char *name) {
   return EXIT_USAGE;
 }
 
+/* What went to stdout is the result: when it could not be written (a full disk), the command has failed. */
+static int wrote_all(int status) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) return status;
+  fprintf(stderr, "seppo: the output could not be written\n");
+  return status == EXIT_DONE ? EXIT_FILES : status;
+}
+
 int main(int argc, char **argv) {
   if (argc < 2) return print_help(stderr), EXIT_USAGE;
   bool help = !strcmp(argv[1], "help");
@@ -66,5 +73,5 @@ int main(int argc, char **argv) {
   static Options o;
   if (!options_parse(c, argc, argv, &o)) return EXIT_USAGE;
   if (o.help) return options_help(c, stdout), EXIT_DONE;
-  return c->run(&o);
+  return wrote_all(c->run(&o));
 }

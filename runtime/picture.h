@@ -81,6 +81,7 @@ typedef struct PictureModule {
   const char *(*grid)(const char *path, const PictureGrid *g);
   const char *(*gif_new)(const char *path, int milliseconds, int64_t bytes, PictureGif **out);
   int64_t (*gif_bytes)(const PictureGif *gif);
+  const char *(*gif_path)(const PictureGif *gif);
   const char *(*gif_add)(PictureGif *gif, const PictureGrid *g);
   void (*gif_free)(PictureGif *gif);
   const char *(*plot)(const char *stem, const Plot *plot);

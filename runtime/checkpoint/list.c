@@ -56,10 +56,20 @@ static void put_shape(StrBuf *b, const CheckpointTensor *t) {
   sb_putc(b, ']');
 }
 
+/* Lists of pictures and arrays are for the program: their beginning is enough. */
+static void print_meta(const CheckpointMeta *m, StrBuf *out) {
+  enum { most = 200 };
+  size_t n = strlen(m->value);
+  if (n <= most)
+    sb_printf(out, "%-8s %s\n", m->key, m->value);
+  else
+    sb_printf(out, "%-8s %.60s ... (%zu characters)\n", m->key, m->value, n);
+}
+
 void checkpoint_list(const Checkpoint *c, StrBuf *out) {
   uint64_t bytes = 0, elements = 0;
   size_t width = 4;
-  for (uint32_t i = 0; i < c->n_meta; i++) sb_printf(out, "%-8s %s\n", c->meta[i].key, c->meta[i].value);
+  for (uint32_t i = 0; i < c->n_meta; i++) print_meta(&c->meta[i], out);
   for (uint32_t i = 0; i < c->n; i++) {
     size_t n = strlen(c->tensor[i].name);
     if (n > width) width = n;

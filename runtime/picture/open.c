@@ -1,7 +1,9 @@
 /* Opens the drawing module on first use and turns its messages into diagnostics. */
 #include "runtime/module.h"
 #include "runtime/picture.h"
+#include <errno.h>
 #include <pthread.h>
+#include <string.h>
 
 /* Opened once for the whole process: a library is process-wide whatever we do. */
 static struct {
@@ -16,12 +18,14 @@ static void open_module(void) {
 
 static const PictureModule *module(void) {
   pthread_once(&opened.once, open_module);
+  errno = 0; /* what is there after a call of the module is its own */
   return opened.module;
 }
 
 static bool report(const char *path, const char *message, DiagSink *sink) {
+  int reason = errno;
   if (!message) return true;
-  diag_error(sink, "E0605", SPAN_NONE, "%s: %s", path, message);
+  diag_error(sink, "E0605", SPAN_NONE, reason ? "%s: %s: %s" : "%s: %s", path, message, strerror(reason));
   diag_status(sink, EXIT_FILES);
   return false;
 }
@@ -48,7 +52,8 @@ PictureGif *picture_gif_continue(const char *path, int milliseconds, int64_t byt
 int64_t picture_gif_bytes(const PictureGif *gif) { return module()->gif_bytes(gif); }
 
 bool picture_gif_add(PictureGif *gif, const PictureGrid *g, DiagSink *sink) {
-  return report("GIF", module()->gif_add(gif, g), sink);
+  const PictureModule *m = module();
+  return report(m->gif_path(gif), m->gif_add(gif, g), sink);
 }
 
 void picture_gif_free(PictureGif *gif) {

@@ -57,9 +57,19 @@ run 3 run $model --resume "$work/INT"; err_has "E0604"
 
 # A disk that is full loses no earlier checkpoint: files may not grow beyond 128 KiB here.
 sum=$(cksum <"$work/TERM/checkpoint.safetensors")
-(ulimit -f 128; trap '' XFSZ; exec "$seppo" run $model --resume "$work/TERM" --checkpoint-every 0 --progress none) \
+(ulimit -f 128; exec "$seppo" run $model --resume "$work/TERM" --checkpoint-every 0 --progress none) \
   >"$work/out" 2>"$work/err" </dev/null
 [ $? = 3 ] || fail "a full disk does not end with status 3"
 err_has "could not be written"
 [ "$sum" = "$(cksum <"$work/TERM/checkpoint.safetensors")" ] || fail "a full disk cost the earlier checkpoint"
+(ulimit -f 1; exec "$seppo" run tests/data/resume.sep --seed 1 --progress none --out "$work/small") \
+  >"$work/out" 2>"$work/err" </dev/null
+[ $? = 3 ] || fail "a picture or record that cannot be written does not end with status 3"
+err_has "File too large"
+if [ -c /dev/full ]; then
+  "$seppo" run $model between --seed 1 --progress none --load "$work/TERM/checkpoint.safetensors" --out "$work/full" \
+    >/dev/full 2>"$work/err" </dev/null
+  [ $? = 3 ] || fail "results that cannot be written do not end with status 3"
+  err_has "the output could not be written"
+fi
 finish

@@ -4,9 +4,11 @@
 #include <gif_lib.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct PictureGif {
+  char *path;
   FILE *file;
   GifFileType *gif; /* NULL until the first frame */
   bool silent;      /* the header is in the file already: giflib's is thrown away */
@@ -36,7 +38,10 @@ const char *gif_new(const char *path, int milliseconds, int64_t bytes, PictureGi
   gif->silent = gif->file != NULL;
   if (!gif->file) gif->file = fopen(path, "wb");
   gif->hundredths = milliseconds < 20 ? 2 : milliseconds / 10;
-  if (!gif->file) {
+  gif->path = strdup(path);
+  if (!gif->file || !gif->path) {
+    if (gif->file) fclose(gif->file);
+    free(gif->path);
     free(gif);
     return "the GIF cannot be written";
   }
@@ -46,9 +51,12 @@ const char *gif_new(const char *path, int milliseconds, int64_t bytes, PictureGi
 
 int64_t gif_bytes(const PictureGif *gif) { return ftell(gif->file); }
 
+const char *gif_path(const PictureGif *gif) { return gif->path; }
+
 void gif_free(PictureGif *gif) {
   if (gif->gif) EGifCloseFile(gif->gif, NULL);
   fclose(gif->file);
+  free(gif->path);
   free(gif);
 }
 

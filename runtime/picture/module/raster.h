@@ -18,6 +18,7 @@ const char *raster_grid(const PictureGrid *g, Raster *out);
 
 const char *gif_new(const char *path, int milliseconds, int64_t bytes, PictureGif **out);
 int64_t gif_bytes(const PictureGif *gif);
+const char *gif_path(const PictureGif *gif);
 const char *gif_add(PictureGif *gif, const PictureGrid *g);
 void gif_free(PictureGif *gif);
 const char *grid_png(const char *path, const PictureGrid *g);
