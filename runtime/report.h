@@ -19,7 +19,7 @@ void report_text(Report *r, const char *text);
  * so; the report is not lost for it. */
 void report_picture(Report *r, const char *path, const char *caption);
 void report_svg(Report *r, const char *svg, size_t n, const char *caption);
-/* SVG text in its own size, however large: in a frame that scrolls. */
+/* SVG text that may be much larger than the page: fitted to it, and in its own size after a click. */
 void report_wide_svg(Report *r, const char *svg, size_t n, const char *caption);
 /* Written whole. False after a diagnostic (E0605). */
 bool report_write(const Report *r, const char *path, DiagSink *sink);

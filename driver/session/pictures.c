@@ -161,15 +161,21 @@ static void panels_of(ActionCall *c, Panels *p) {
   }
 }
 
+/* The name stands over its panel, or over all of them. */
+static bool plot_named(ActionCall *c, const char *stem, PlotPanel *panel, uint32_t n) {
+  Plot plot = {.n_panels = n, .panel = panel};
+  *(n > 1 ? &plot.title : &panel[0].title) = c->action->name;
+  return picture_plot(stem, &plot, c->s->sink);
+}
+
 static bool draw_heatmaps(ActionCall *c, const Panels *p, const char *stem) {
-  PlotPanel panel[PLOT_MAX_PANELS] = {{.title = c->action->name}};
+  PlotPanel panel[PLOT_MAX_PANELS] = {0};
   for (uint32_t k = 0; k < p->n; k++) {
     panel[k].kind = PLOT_HEATMAP;
     panel[k].matrix = p->grid[k].values;
     panel[k].rows = p->grid[k].h, panel[k].columns = p->grid[k].w;
   }
-  Plot plot = {.n_panels = p->n, .panel = panel};
-  return picture_plot(stem, &plot, c->s->sink);
+  return plot_named(c, stem, panel, p->n);
 }
 
 /* Drawn with the first of its panels. */
@@ -196,7 +202,7 @@ static PictureGif *gif_of(ActionCall *c) {
   PictureGif *gif = picture_gif_new(path, GIF_FRAME_MS, c->s->sink);
   if (!gif) return NULL;
   vec_push(&p->gif, ((OpenGif){c->action->name, file, gif}));
-  note(c, path, "");
+  note(c, path, "as the training goes");
   return gif;
 }
 
@@ -308,9 +314,7 @@ bool act_plot(ActionCall *c) {
     panel[i].series = list[i].at;
     panel[i].n_series = list[i].n;
   }
-  panel[0].title = c->action->name;
-  Plot plot = {.n_panels = (uint32_t)n, .panel = panel};
-  bool ok = picture_plot(stem, &plot, c->s->sink);
+  bool ok = plot_named(c, stem, panel, (uint32_t)n);
   if (ok) note(c, arena_printf(&c->s->engine.mem, "%s.svg", stem), "");
   for (int64_t i = 0; i < n; i++) vec_free(&list[i]);
   scratch_free(&scratch);

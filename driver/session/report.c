@@ -78,12 +78,12 @@ static void put_costs(Session *s, Report *r, const json_t *summary) {
            arena_printf(mem, "%s, %.4g a second", number_grouped((int64_t)number_of(summary, "steps"), number),
                         number_of(summary, "steps_per_second")));
   add_pair(&p, "compiling",
-           arena_printf(mem, "%.4g ms: parse %.3g, gradients %.3g, passes %.3g, LLVM %.3g, link %.3g%s",
+           arena_printf(mem, "%.0f ms: parse %.1f, gradients %.1f, passes %.1f, LLVM %.1f, link %.1f%s",
                         number_of(summary, "compile_ms"), number_of(part, "parse"), number_of(part, "grad"),
                         number_of(part, "passes"), number_of(part, "llvm"), number_of(part, "link"),
                         json_is_true(json_object_get(summary, "cache_hit")) ? "; machine code from the cache" : ""));
   if (s->first_step_ms)
-    add_pair(&p, "from the start to the first step", arena_printf(mem, "%.4g ms", number_of(summary, "first_step_ms")));
+    add_pair(&p, "from the start to the first step", arena_printf(mem, "%.0f ms", number_of(summary, "first_step_ms")));
   add_pair(&p, "memory of all tensors", arena_printf(mem, "%.4g MiB", number_of(summary, "peak_arena_bytes") / mib));
   add_pair(&p, "memory of the process", arena_printf(mem, "%.4g MiB", number_of(summary, "peak_rss_bytes") / mib));
   put_pairs(r, &p);
@@ -147,31 +147,43 @@ static void put_pictures(Session *s, Report *r) {
   }
 }
 
-static void put_graph(Session *s, Report *r) {
+static void draw_graph(Session *s, Report *r, TaskId task) {
+  StrBuf dot = {0}, svg = {0};
+  DiagSink quiet = {0};
+  ir_print_dot_step(s->m, task, &dot);
+  if (svg_from_dot(dot.s, &svg, &quiet)) report_wide_svg(r, svg.s, svg.n, "one step, after optimisation; a click shows it in its own size");
+  sb_free(&dot);
+  sb_free(&svg);
+  diag_sink_free(&quiet);
+}
+
+static void put_graphs(Session *s, Report *r) {
+  Arena *mem = &s->engine.mem;
   for (TaskId i = 0; i < s->m->task.n; i++) {
     const Task *t = &s->m->task.at[i];
-    if (t->kind != TASK_TRAIN || ir_region(s->m, t->step.region)->node.n > GRAPH_NODES) continue;
-    StrBuf dot = {0}, svg = {0};
-    DiagSink quiet = {0};
-    ir_print_dot_step(s->m, i, &dot);
-    if (svg_from_dot(dot.s, &svg, &quiet)) {
-      report_heading(r, arena_printf(&s->engine.mem, "Graph of %s", t->name));
-      report_wide_svg(r, svg.s, svg.n, "one step, after optimisation");
-    }
-    sb_free(&dot);
-    sb_free(&svg);
-    diag_sink_free(&quiet);
+    if (t->kind != TASK_TRAIN) continue;
+    uint32_t nodes = ir_region(s->m, t->step.region)->node.n;
+    report_heading(r, arena_printf(mem, "Graph of %s", t->name));
+    if (nodes <= GRAPH_NODES)
+      draw_graph(s, r, i);
+    else
+      report_text(r,
+                  arena_printf(mem, "%u nodes. To draw it: seppo ir %s --stage opt --task %s --format svg --output graph.svg",
+                               nodes, s->options->word[0], t->name));
   }
 }
 
 static void put_model(Session *s, Report *r) {
-  const Source *file = &s->l->sources.source.at[s->l->source];
   StrBuf table = {0};
   model_table_print(&s->l->elab, &table);
   report_heading(r, "Model");
   report_text(r, table.s ? table.s : "");
-  report_text(r, file->text);
   sb_free(&table);
+}
+
+static void put_text(Session *s, Report *r) {
+  report_heading(r, "Model file");
+  report_text(r, s->l->sources.source.at[s->l->source].text);
 }
 
 /* models/mlp.sep -> mlp.sep */
@@ -190,7 +202,8 @@ bool session_report(Session *s) {
   put_costs(s, r, summary);
   put_json(s, r, "Configuration", config);
   put_model(s, r);
-  put_graph(s, r);
+  put_graphs(s, r);
+  put_text(s, r);
   ok = report_write(r, rundir_file(s->dir, "report.html"), s->sink) && ok;
   json_decref(summary);
   json_decref(config);

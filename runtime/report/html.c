@@ -11,13 +11,14 @@ struct Report {
 };
 
 static const char style[] =
-    "body{font:15px/1.45 system-ui,sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;color:#222}"
+    "body{font:15px/1.45 system-ui,sans-serif;max-width:1480px;margin:2em auto;padding:0 1em;color:#222}"
     "h1{font-size:1.5em}h2{font-size:1.15em;margin-top:2em;border-bottom:1px solid #ddd}"
     "table{border-collapse:collapse}td{padding:.15em 1.2em .15em 0;vertical-align:top}td:first-child{color:#666}"
     "pre{background:#f6f6f6;padding:.8em;overflow-x:auto;font-size:13px}"
     "figure{display:inline-block;margin:.6em 1em .6em 0;vertical-align:top}img{max-width:100%;height:auto}"
     "figcaption{color:#666;font-size:13px}"
-    ".wide{display:block;overflow:auto;max-height:85vh;border:1px solid #ddd}.wide img{max-width:none}";
+    ".wide{display:block;overflow:auto;border:1px solid #ddd}.wide input{display:none}.wide img{cursor:zoom-in}"
+    ".wide input:checked+img{max-width:none;cursor:zoom-out}";
 
 static void put_escaped(StrBuf *b, const char *s) {
   for (; *s; s++) {
@@ -76,14 +77,23 @@ static void put_base64(StrBuf *b, const uint8_t *p, size_t n) {
   }
 }
 
-static void put_figure(Report *r, const char *type, const uint8_t *bytes, size_t n, const char *caption) {
-  sb_puts(&r->html, "<figure><img alt=\"");
+static void put_image(Report *r, const char *type, const uint8_t *bytes, size_t n, const char *caption) {
+  sb_puts(&r->html, "<img alt=\"");
   put_escaped(&r->html, caption);
   sb_printf(&r->html, "\" src=\"data:%s;base64,", type);
   put_base64(&r->html, bytes, n);
   sb_puts(&r->html, "\">");
+}
+
+static void end_figure(Report *r, const char *caption) {
   if (*caption) put_element(&r->html, "figcaption", caption);
   sb_puts(&r->html, "</figure>\n");
+}
+
+static void put_figure(Report *r, const char *type, const uint8_t *bytes, size_t n, const char *caption) {
+  sb_puts(&r->html, "<figure>");
+  put_image(r, type, bytes, n, caption);
+  end_figure(r, caption);
 }
 
 void report_svg(Report *r, const char *svg, size_t n, const char *caption) {
@@ -91,9 +101,10 @@ void report_svg(Report *r, const char *svg, size_t n, const char *caption) {
 }
 
 void report_wide_svg(Report *r, const char *svg, size_t n, const char *caption) {
-  sb_puts(&r->html, "<div class=\"wide\">");
-  report_svg(r, svg, n, caption);
-  sb_puts(&r->html, "</div>\n");
+  sb_puts(&r->html, "<figure class=\"wide\"><label><input type=\"checkbox\">");
+  put_image(r, "image/svg+xml", (const uint8_t *)svg, n, caption);
+  sb_puts(&r->html, "</label>");
+  end_figure(r, caption);
 }
 
 /* The file's bytes, heap; NULL with errno set. */

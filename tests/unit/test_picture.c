@@ -295,6 +295,41 @@ static void odd_numbers(void **state) {
   no_errors();
 }
 
+/* Of a curve with more points than the picture shows, extremes stay: one spike reaches the top. Four panels stand as a
+ * square, and the same drawing is the same SVG, whatever was drawn before. */
+static void long_curves(void **state) {
+  (void)state;
+  enum { points = 100000 };
+  static double y[points];
+  y[77777] = 1;
+  const PlotSeries line = {.y = y, .n = points};
+  const PlotPanel panel = {
+      .kind = PLOT_LINES,
+      .n_series = 1,
+      .series = &line,
+      .title = "a title wider than its panel "
+               "is made smaller and cut where nobody could read it any more, which is here at the latest"};
+  const PlotPanel four[] = {panel, panel, panel, panel};
+  const Plot plots[] = {
+      {.n_panels = 1, .panel = &panel}, {.n_panels = 4, .panel = four}, {.n_panels = 1, .panel = &panel}};
+  char *svg[3], *stem = path_of("long"), *svg_path = path_of("long.svg"), *png_path = path_of("long.png");
+  size_t n[3];
+  png_image image;
+  for (int k = 0; k < 3; k++) {
+    assert_true(picture_plot(stem, &plots[k], &sink));
+    svg[k] = file_read(svg_path, &n[k]);
+    uint8_t *p = read_gray(png_path, &image);
+    assert_int_equal(image.width, (k == 1 ? 2 : 1) * 480 * 3 / 2);
+    uint32_t row = 60, dark = 0; /* pixels below the top of the frame */
+    for (uint32_t x = 0; x < image.width; x++) dark += p[row * image.width + x] < 160;
+    assert_true(dark > (k == 1 ? 5 : 2)); /* the frame's sides and the spike */
+    free(p);
+  }
+  assert_true(n[0] < 100000 && n[0] == n[2] && memcmp(svg[0], svg[2], n[0]) == 0);
+  for (int k = 0; k < 3; k++) free(svg[k]);
+  free(stem), free(svg_path), free(png_path);
+}
+
 /* The drawn digits as a grid: for the eye. */
 static void digits(void **state) {
   (void)state;
@@ -314,7 +349,8 @@ static void digits(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-      T(grid), T(panels), T(ranges), T(refused), T(gif), T(gif_gone_on_with), T(plots), T(odd_numbers), T(digits),
+      T(grid),  T(panels),      T(ranges),      T(refused), T(gif), T(gif_gone_on_with),
+      T(plots), T(odd_numbers), T(long_curves), T(digits),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,6 +25,7 @@ static void whole_report(void **state) {
   report_picture(r, "/nowhere.gif", "lost");
   report_picture(r, "/etc/passwd", "no picture");
   report_svg(r, "<svg/>", 6, "graph");
+  report_wide_svg(r, "<svg/>", 6, "large");
   StrBuf path = {0};
   sb_printf(&path, "%s/report.html", folder);
   assert_true(report_write(r, path.s, &sink));
@@ -36,6 +37,7 @@ static void whole_report(void **state) {
   assert_non_null(strstr(html, "<pre>dense  [784, 256]\n  a &lt; b</pre>"));
   assert_non_null(strstr(html, "<img alt=\"samples &quot;1&quot;\" src=\"data:image/png;base64,iVBORw==\">"));
   assert_non_null(strstr(html, "data:image/svg+xml;base64,PHN2Zy8+\""));
+  assert_non_null(strstr(html, "<figure class=\"wide\"><label><input type=\"checkbox\"><img alt=\"large\""));
   assert_non_null(strstr(html, "<p>/nowhere.gif: No such file"));
   assert_non_null(strstr(html, "<p>/etc/passwd: not a picture</p>"));
   assert_null(strstr(html, "src=\"http"));

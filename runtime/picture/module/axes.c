@@ -1,6 +1,7 @@
 #include "runtime/picture/module/axes.h"
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 void range_see(Range *r, double v) {
   if (!isfinite(v)) return;
@@ -89,6 +90,21 @@ void text_draw(cairo_t *c, double x, double y, TextAlign align, double size, con
   cairo_show_text(c, s);
 }
 
+void text_fit(cairo_t *c, double x, double y, double room, double size, const char *s) {
+  enum { least = 9 };
+  char cut[256];
+  while (size > least && text_width(c, size, s) > room) size -= 0.5;
+  if (text_width(c, size, s) > room) {
+    size_t n = strlen(s) < sizeof cut - 4 ? strlen(s) : sizeof cut - 4;
+    do {
+      while (n > 1 && ((unsigned char)s[n] & 0xC0) == 0x80) n--; /* not within a character */
+      snprintf(cut, sizeof cut, "%.*s...", (int)n, s);
+    } while (text_width(c, size, cut) > room && --n > 1);
+    s = cut;
+  }
+  text_draw(c, x, y, TEXT_CENTER, size, s);
+}
+
 /* ---------------------------------------------------------------- frame */
 
 enum { LABEL = 11 };
@@ -124,7 +140,7 @@ static void draw_ticks(cairo_t *c, const Axes *a) {
 void axes_labels(cairo_t *c, const Axes *a, const PlotPanel *p) {
   double middle = a->left + a->width / 2;
   cairo_set_source_rgb(c, 0.1, 0.1, 0.1);
-  if (p->title) text_draw(c, middle, a->top - 9, TEXT_CENTER, 13, p->title);
+  if (p->title) text_fit(c, middle, a->top - 9, a->width, 13, p->title);
   if (p->x_label) text_draw(c, middle, a->top + a->height + 34, TEXT_CENTER, 12, p->x_label);
   if (!p->y_label) return;
   cairo_save(c);

@@ -39,6 +39,8 @@ void axes_labels(cairo_t *c, const Axes *a, const PlotPanel *p);
 
 typedef enum { TEXT_LEFT, TEXT_CENTER, TEXT_RIGHT } TextAlign;
 void text_draw(cairo_t *c, double x, double y, TextAlign align, double size, const char *s);
+/* Centred at x, smaller where it is wider than `room`, and cut where that would be too small to read. */
+void text_fit(cairo_t *c, double x, double y, double room, double size, const char *s);
 double text_width(cairo_t *c, double size, const char *s);
 
 #endif

@@ -1,5 +1,6 @@
 /* Plots: panels of lines, points, histograms and heat maps, drawn twice by cairo (PNG, SVG), written once as CSV. */
 #include "runtime/picture/module/axes.h"
+#include "runtime/picture/module/legend.h"
 #include "runtime/picture/module/raster.h"
 #include <cairo-svg.h>
 #include <math.h>
@@ -7,29 +8,46 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PANEL_W = 480, PANEL_H = 340, PER_ROW = 3, TITLE_H = 28, MAX_BINS = 100 };
-
-/* Ten colours that stay apart for colour-blind readers as far as ten can. */
-static const double palette[10][3] = {{0.12, 0.47, 0.71}, {0.90, 0.45, 0.05}, {0.17, 0.63, 0.17}, {0.84, 0.15, 0.16},
-                                      {0.58, 0.40, 0.74}, {0.55, 0.34, 0.29}, {0.89, 0.47, 0.76}, {0.45, 0.45, 0.45},
-                                      {0.74, 0.74, 0.13}, {0.09, 0.75, 0.81}};
-
-static void color(cairo_t *c, uint32_t i, double alpha) {
-  const double *p = palette[i % 10];
-  cairo_set_source_rgba(c, p[0], p[1], p[2], alpha);
-}
-
-static double x_of(const PlotSeries *s, int64_t i) { return s->x ? s->x[i] : (double)i; }
+enum { PANEL_W = 480, PANEL_H = 340, TITLE_H = 28, MAX_BINS = 100 };
 
 /* ---------------------------------------------------------------- lines and points */
 
+/* Do the points go from left to right? */
+static bool ordered(const PlotSeries *s) {
+  for (int64_t i = 1; s->x && i < s->n; i++)
+    if (!(s->x[i] >= s->x[i - 1])) return false;
+  return true;
+}
+
+/* The next point to draw behind i. Of more points than the picture can show, each bundle gives its least and its
+ * greatest, in their order. */
+static int64_t next_point(const PlotSeries *s, int64_t bundle, int64_t i) {
+  if (bundle < 2) return i + 1;
+  for (int64_t first = (i + 1) / bundle * bundle; first < s->n; first += bundle) {
+    int64_t least = first, most = first, end = first + bundle < s->n ? first + bundle : s->n;
+    for (int64_t k = first; k < end; k++) {
+      if (!(s->y[k] >= s->y[least])) least = k;
+      if (!(s->y[k] <= s->y[most])) most = k;
+    }
+    if (least > most) {
+      int64_t k = least;
+      least = most, most = k;
+    }
+    if (least > i) return least;
+    if (most > i) return most;
+  }
+  return s->n;
+}
+
 static void draw_line(cairo_t *c, const Axes *a, const PlotSeries *s, uint32_t index) {
+  enum { bundles = 2000 };
+  int64_t bundle = s->n > 2 * bundles && ordered(s) ? s->n / bundles : 1;
   bool down = false;
-  color(c, index, 1);
+  series_color(c, index, 1);
   cairo_set_line_width(c, 1.6);
   cairo_set_line_join(c, CAIRO_LINE_JOIN_ROUND);
-  for (int64_t i = 0; i < s->n; i++) {
-    double x = x_of(s, i), y = s->y[i];
+  for (int64_t i = 0; i < s->n; i = next_point(s, bundle, i)) {
+    double x = series_x(s, i), y = s->y[i];
     bool good = isfinite(x) && isfinite(y) && (!a->log_y || y > 0);
     if (good && down)
       cairo_line_to(c, axes_x(a, x), axes_y(a, y));
@@ -40,7 +58,7 @@ static void draw_line(cairo_t *c, const Axes *a, const PlotSeries *s, uint32_t i
   cairo_stroke(c);
   for (int64_t i = 0; i < s->n && s->n <= 20; i++) { /* few points are shown as points too */
     if (!isfinite(s->y[i]) || (a->log_y && s->y[i] <= 0)) continue;
-    cairo_arc(c, axes_x(a, x_of(s, i)), axes_y(a, s->y[i]), 2.6, 0, 2 * M_PI);
+    cairo_arc(c, axes_x(a, series_x(s, i)), axes_y(a, s->y[i]), 2.6, 0, 2 * M_PI);
     cairo_fill(c);
   }
 }
@@ -48,9 +66,9 @@ static void draw_line(cairo_t *c, const Axes *a, const PlotSeries *s, uint32_t i
 static void draw_points(cairo_t *c, const Axes *a, const PlotSeries *s, uint32_t index) {
   double radius = s->n > 5000 ? 1.1 : s->n > 500 ? 1.7 : 2.6;
   for (int64_t i = 0; i < s->n; i++) {
-    double x = x_of(s, i), y = s->y[i];
+    double x = series_x(s, i), y = s->y[i];
     if (!isfinite(x) || !isfinite(y)) continue;
-    color(c, s->klass ? (uint32_t)(s->klass[i] < 0 ? -s->klass[i] : s->klass[i]) : index, 0.65);
+    series_color(c, s->klass ? (uint32_t)(s->klass[i] < 0 ? -s->klass[i] : s->klass[i]) : index, 0.65);
     cairo_arc(c, axes_x(a, x), axes_y(a, y), radius, 0, 2 * M_PI);
     cairo_fill(c);
   }
@@ -93,9 +111,9 @@ static void draw_bins(cairo_t *c, const Axes *a, const Bins *b, uint32_t index) 
     cairo_line_to(c, axes_x(a, b->range.lo + (i + 1) * step), y);
   }
   cairo_line_to(c, axes_x(a, b->range.hi), base);
-  color(c, index, 0.35);
+  series_color(c, index, 0.35);
   cairo_fill_preserve(c);
-  color(c, index, 1);
+  series_color(c, index, 1);
   cairo_set_line_width(c, 1.2);
   cairo_stroke(c);
 }
@@ -136,21 +154,27 @@ static void draw_cells(cairo_t *c, const Axes *a, const PlotPanel *p, Range r) {
   cairo_surface_destroy(image);
 }
 
-static void draw_color_bar(cairo_t *c, const Axes *a, Range r) {
-  double x = a->left + a->width + 12;
+/* Beside the map and as high as it, but never so low that its numbers meet. */
+static void draw_color_bar(cairo_t *c, const Axes *a, Range r, const Ticks *t) {
+  double x = a->left + a->width + 12, height = fmax(a->height, 100), top = a->top + (a->height - height) / 2;
   for (int i = 0; i < 64; i++) {
     double rgb[3];
     heat_color((63 - i) / 63.0, rgb);
     cairo_set_source_rgb(c, rgb[0], rgb[1], rgb[2]);
-    cairo_rectangle(c, x, a->top + i * a->height / 64, 12, a->height / 64 + 0.5);
+    cairo_rectangle(c, x, top + i * height / 64, 12, height / 64 + 0.5);
     cairo_fill(c);
   }
-  Ticks t = ticks_choose(r, false, 5);
   cairo_set_source_rgb(c, 0.25, 0.25, 0.25);
-  for (uint32_t i = 0; i < t.n; i++) {
-    double y = a->top + (1 - (t.at[i] - r.lo) / (r.hi - r.lo)) * a->height;
-    text_draw(c, x + 16, y + 4, TEXT_LEFT, 11, t.label[i]);
+  for (uint32_t i = 0; i < t->n; i++) {
+    double y = top + (1 - (t->at[i] - r.lo) / (r.hi - r.lo)) * height;
+    text_draw(c, x + 16, y + 4, TEXT_LEFT, 11, t->label[i]);
   }
+}
+
+static double widest_label(cairo_t *c, const Ticks *t) {
+  double w = 0;
+  for (uint32_t i = 0; i < t->n; i++) w = fmax(w, text_width(c, 11, t->label[i]));
+  return w;
 }
 
 /* Row and column numbers (adding 0 takes the sign off -0). */
@@ -172,7 +196,8 @@ static void draw_heatmap(cairo_t *c, Axes a, const PlotPanel *p) {
   Range r = {INFINITY, -INFINITY};
   for (int64_t i = 0; i < p->rows * p->columns; i++) range_see(&r, p->matrix[i]);
   if (!(r.lo < r.hi)) r = range_settle(r, false);
-  a.width -= 56; /* room for the bar */
+  Ticks t = ticks_choose(r, false, 5);
+  a.width -= 20 + widest_label(c, &t); /* room for the bar */
   double cell = fmin(a.width / (double)p->columns, a.height / (double)p->rows);
   a.left += (a.width - cell * (double)p->columns) / 2;
   a.top += (a.height - cell * (double)p->rows) / 2;
@@ -181,105 +206,9 @@ static void draw_heatmap(cairo_t *c, Axes a, const PlotPanel *p) {
   a.x = (Range){-0.5, (double)p->columns - 0.5};
   a.y = (Range){(double)p->rows - 0.5, -0.5}; /* row 0 at the top */
   draw_cells(c, &a, p, r);
-  draw_color_bar(c, &a, r);
+  draw_color_bar(c, &a, r, &t);
   draw_indices(c, &a, p);
   axes_labels(c, &a, p);
-}
-
-/* ---------------------------------------------------------------- legend */
-
-typedef struct Legend {
-  uint32_t n;
-  bool classes; /* stands beside the panel: the points fill it */
-  struct {
-    const char *label;
-    char number[12];
-    uint32_t color;
-  } row[12];
-} Legend;
-
-static bool shows_classes(const PlotPanel *p) { return p->n_series == 1 && p->series->klass; }
-
-/* Labels of the series, or the classes that occur. */
-static Legend legend_of(const PlotPanel *p) {
-  Legend l = {0};
-  const PlotSeries *s = p->series;
-  l.classes = shows_classes(p);
-  if (l.classes) {
-    bool seen[10] = {false};
-    for (int64_t i = 0; i < s->n; i++)
-      if (s->klass[i] >= 0 && s->klass[i] < 10) seen[s->klass[i]] = true;
-    for (uint32_t k = 0; k < 10; k++) {
-      if (!seen[k]) continue;
-      snprintf(l.row[l.n].number, sizeof l.row[l.n].number, "%u", k);
-      l.row[l.n++].color = k;
-    }
-    return l;
-  }
-  for (uint32_t k = 0; k < p->n_series && l.n < 12; k++) {
-    if (!s[k].label) continue;
-    l.row[l.n].label = s[k].label;
-    l.row[l.n++].color = k;
-  }
-  return l;
-}
-
-typedef struct Box {
-  double left, top, w, h;
-} Box;
-
-static bool in_box(const Axes *a, const Box *b, double x, double y) {
-  if (!isfinite(x) || !isfinite(y) || (a->log_y && y <= 0)) return false;
-  double px = axes_x(a, x), py = axes_y(a, y);
-  return px >= b->left - 4 && px <= b->left + b->w + 4 && py >= b->top - 4 && py <= b->top + b->h + 4;
-}
-
-/* How much falls into the box: the legend goes to the corner that hides the least. Long segments count by pieces. */
-static int64_t hidden_by(const Axes *a, const PlotPanel *p, const Box *b) {
-  int64_t n = 0;
-  for (uint32_t k = 0; k < p->n_series; k++) {
-    const PlotSeries *s = &p->series[k];
-    int pieces = p->kind == PLOT_LINES && s->n < 100 ? 16 : 1;
-    for (int64_t i = 0; s->y && i < s->n; i++) {
-      int64_t next = i + 1 < s->n ? i + 1 : i;
-      for (int q = 0; q < pieces; q++) {
-        double t = (double)q / pieces, x = x_of(s, i) + t * (x_of(s, next) - x_of(s, i));
-        n += in_box(a, b, x, s->y[i] + t * (s->y[next] - s->y[i]));
-      }
-    }
-  }
-  return n;
-}
-
-static void draw_legend(cairo_t *c, const Axes *a, const PlotPanel *p) {
-  Legend l = legend_of(p);
-  double w = 0, h = 6 + 15.0 * l.n;
-  for (uint32_t i = 0; i < l.n; i++) w = fmax(w, text_width(c, 11, l.row[i].label ? l.row[i].label : l.row[i].number));
-  w += 34;
-  if (l.n == 0) return;
-  double best_x = 0, best_y = 0;
-  int64_t best = INT64_MAX;
-  if (l.classes) best_x = a->left + a->width + 6, best_y = a->top;
-  for (int corner = 0; corner < 4 && !l.classes; corner++) { /* top right, top left, bottom right, bottom left */
-    double x = corner & 1 ? a->left + 8 : a->left + a->width - w - 8;
-    double y = corner & 2 ? a->top + a->height - h - 8 : a->top + 8;
-    int64_t n = hidden_by(a, p, &(Box){x, y, w, h});
-    if (n < best) best = n, best_x = x, best_y = y;
-  }
-  cairo_set_source_rgba(c, 1, 1, 1, 0.85);
-  cairo_rectangle(c, best_x, best_y, w, h);
-  cairo_fill_preserve(c);
-  cairo_set_source_rgb(c, 0.75, 0.75, 0.75);
-  cairo_set_line_width(c, 0.6);
-  cairo_stroke(c);
-  for (uint32_t i = 0; i < l.n; i++) {
-    double y = best_y + 14 + 15.0 * i;
-    color(c, l.row[i].color, 1);
-    cairo_rectangle(c, best_x + 7, y - 6, 14, 4);
-    cairo_fill(c);
-    cairo_set_source_rgb(c, 0.1, 0.1, 0.1);
-    text_draw(c, best_x + 27, y, TEXT_LEFT, 11, l.row[i].label ? l.row[i].label : l.row[i].number);
-  }
 }
 
 /* ---------------------------------------------------------------- panels */
@@ -297,8 +226,8 @@ static void set_ranges(Axes *a, const PlotPanel *p) {
   for (uint32_t k = 0; k < p->n_series; k++) {
     const PlotSeries *s = &p->series[k];
     for (int64_t i = 0; i < s->n; i++) {
-      a->whole_x = a->whole_x && x_of(s, i) == floor(x_of(s, i));
-      range_see(&x, x_of(s, i));
+      a->whole_x = a->whole_x && series_x(s, i) == floor(series_x(s, i));
+      range_see(&x, series_x(s, i));
       range_see(&y, s->y[i]);
     }
   }
@@ -309,6 +238,7 @@ static void set_ranges(Axes *a, const PlotPanel *p) {
 static void draw_histogram(cairo_t *c, Axes *a, const PlotPanel *p) {
   uint32_t n = bin_count(p);
   Range r = bin_range(p);
+  if (r.hi - r.lo == 1) n |= 1; /* one value alone stands in the middle of its bin */
   double top = 1;
   for (uint32_t k = 0; k < p->n_series; k++) {
     Bins b = bins_of(&p->series[k], n, r);
@@ -321,11 +251,12 @@ static void draw_histogram(cairo_t *c, Axes *a, const PlotPanel *p) {
     Bins b = bins_of(&p->series[k], n, r);
     draw_bins(c, a, &b, k);
   }
-  draw_legend(c, a, p);
+  legend_draw(c, a, p);
 }
 
 static void draw_panel(cairo_t *c, double left, double top, const PlotPanel *p) {
-  Axes a = {.left = left + 68, .top = top + 30, .width = PANEL_W - 68 - 18, .height = PANEL_H - 30 - 48};
+  double below = p->x_label ? 48 : 32;
+  Axes a = {.left = left + 68, .top = top + 30, .width = PANEL_W - 68 - 18, .height = PANEL_H - 30 - below};
   if (p->kind == PLOT_HEATMAP) {
     draw_heatmap(c, a, p);
     return;
@@ -334,7 +265,7 @@ static void draw_panel(cairo_t *c, double left, double top, const PlotPanel *p) 
     draw_histogram(c, &a, p);
     return;
   }
-  if (shows_classes(p)) a.width -= 38;
+  if (legend_shows_classes(p)) a.width -= 38;
   a.log_y = p->log_y && all_above_zero(p);
   set_ranges(&a, p);
   axes_draw(c, &a, p);
@@ -343,15 +274,20 @@ static void draw_panel(cairo_t *c, double left, double top, const PlotPanel *p) 
   cairo_clip(c);
   for (uint32_t k = 0; k < p->n_series; k++) (p->kind == PLOT_LINES ? draw_line : draw_points)(c, &a, &p->series[k], k);
   cairo_restore(c);
-  draw_legend(c, &a, p);
+  legend_draw(c, &a, p);
 }
 
 /* ---------------------------------------------------------------- files */
 
+/* Three a row, and four as a square. */
+static uint32_t columns_of(const Plot *plot) {
+  return plot->n_panels == 4 ? 2 : plot->n_panels < 3 ? plot->n_panels : 3;
+}
+
 static void page_size(const Plot *plot, double *w, double *h) {
-  uint32_t columns = plot->n_panels < PER_ROW ? plot->n_panels : PER_ROW;
+  uint32_t columns = columns_of(plot);
   *w = PANEL_W * columns;
-  *h = PANEL_H * ((plot->n_panels + PER_ROW - 1) / PER_ROW) + (plot->title ? TITLE_H : 0);
+  *h = PANEL_H * ((plot->n_panels + columns - 1) / columns) + (plot->title ? TITLE_H : 0);
 }
 
 static void draw_plot(cairo_t *c, const Plot *plot) {
@@ -361,9 +297,10 @@ static void draw_plot(cairo_t *c, const Plot *plot) {
   cairo_paint(c);
   cairo_select_font_face(c, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
   cairo_set_source_rgb(c, 0.1, 0.1, 0.1);
-  if (plot->title) text_draw(c, w / 2, 20, TEXT_CENTER, 15, plot->title);
+  if (plot->title) text_fit(c, w / 2, 20, w - 16, 15, plot->title);
+  uint32_t columns = columns_of(plot);
   for (uint32_t i = 0; i < plot->n_panels; i++)
-    draw_panel(c, i % PER_ROW * PANEL_W, i / PER_ROW * PANEL_H + (plot->title ? TITLE_H : 0), &plot->panel[i]);
+    draw_panel(c, i % columns * PANEL_W, i / columns * PANEL_H + (plot->title ? TITLE_H : 0), &plot->panel[i]);
 }
 
 static bool finish(cairo_surface_t *s, cairo_t *c) {
@@ -422,7 +359,7 @@ static void csv_panel(FILE *f, const PlotPanel *p, uint32_t index) {
     for (int64_t i = 0; i < s->n; i++) {
       fprintf(f, "%u,", index);
       csv_text(f, s->label);
-      fprintf(f, ",%.17g,", x_of(s, i));
+      fprintf(f, ",%.17g,", series_x(s, i));
       if (s->y) fprintf(f, "%.17g", s->y[i]);
       fputc(',', f);
       if (s->klass) fprintf(f, "%d", s->klass[i]);
