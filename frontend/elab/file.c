@@ -59,7 +59,7 @@ static bool setting_value(Elab *E, const char *name, const char *text, const Val
     if (!literal || out->kind != V_STRING) *out = val_string(arena_strdup(&E->mem, text));
     return true;
   }
-  if (literal && out->kind != V_STRING) return true;
+  if (literal && out->kind != V_STRING && is_list(*out) == is_list(*old)) return true;
   Slot *s = scope_find(E->act->scope, text);
   if (!is_number(*old) && !is_list(*old) && s) return *out = s->value, true;
   diag_error(E->sink, "E0703", SPAN_NONE, "--set %s=%s: expected a value like %s", name, text, val_text(E, *old));
@@ -100,8 +100,10 @@ static void check_settings(Elab *E) {
     diag_status(E->sink, EXIT_USAGE);
     StrBuf b = {0};
     for (uint32_t j = 0; j < E->settable.n; j++) sb_printf(&b, "%s%s", j ? ", " : "", E->settable.at[j]);
-    const char *near = diag_nearest(E->o->set[k].name, E->settable.at, E->settable.n);
-    if (near)
+    const char *name = E->o->set[k].name, *near = diag_nearest(name, E->settable.at, E->settable.n);
+    if (scope_here(E->file, name))
+      diag_hint(E->sink, "`%s` is computed; what is written as a literal can be set: %s", name, b.s ? b.s : "nothing");
+    else if (near)
       diag_hint(E->sink, "did you mean `%s`? Can be set: %s", near, b.s);
     else
       diag_hint(E->sink, "can be set: %s", b.s ? b.s : "nothing");

@@ -164,14 +164,15 @@ const char *diag_nearest(const char *word, const char *const *candidate, uint32_
   size_t length = strlen(word);
   if (length > 63) return NULL;
   const char *best = NULL;
-  uint32_t best_distance = length < 6 ? 1 : (uint32_t)length / 3; /* one slip in up to five letters, two up to eight */
+  uint32_t best_distance = UINT32_MAX;
   for (uint32_t i = 0; i < n; i++) {
-    size_t m = candidate[i] ? strlen(candidate[i]) : 64;
+    size_t m = candidate[i] ? strlen(candidate[i]) : 64, longer = m > length ? m : length;
     if (m == length && !strcasecmp(word, candidate[i])) return candidate[i];
-    if (m > 63 || m > length + best_distance || length > m + best_distance) continue;
+    uint32_t limit = longer < 6 ? 1 : (uint32_t)longer / 3; /* one slip in up to five letters, two up to eight, ... */
+    if (m > 63 || m > length + limit || length > m + limit) continue;
     uint32_t d = edit_distance(word, (uint32_t)length, candidate[i], (uint32_t)m);
-    if (d >= length || d > best_distance ||
-        (d == best_distance && best && likeness(word, candidate[i]) <= likeness(word, best)))
+    if (d >= length || d > limit || d > best_distance ||
+        (d == best_distance && likeness(word, candidate[i]) <= likeness(word, best)))
       continue;
     best = candidate[i];
     best_distance = d;

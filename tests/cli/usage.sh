@@ -33,6 +33,14 @@ run 0 ckpt tests/data/package.safetensors; out_has "decoder.W  f64[2, 3]"; out_h
 printf 'let rate = 1.0\ntask t { report rate }\n' >"$work/rate.sep"
 run 0 run "$work/rate.sep" --set rate=2.0 --set rate=3.0 --out "$work/o"; out_has "t.rate = 3"
 
+# --set: a list stays a list, and what is computed cannot be set.
+printf 'let widths = [3, 4]\nlet k = 2\nlet twice = 2 * k\ntask t { report r = sum(widths) * twice }\n' >"$work/set.sep"
+run 0 check "$work/set.sep" --set "widths=[5, 6, 7]"
+run 2 check "$work/set.sep" --set widths=5;   err_has 'expected a value like [3, 4]'
+run 2 check "$work/set.sep" --set "k=[1]";    err_has 'expected a value like 2'
+run 2 check "$work/set.sep" --set twice=3;    err_has '`twice` is computed'
+run 2 check "$work/set.sep" --set widht=3;    err_has 'did you mean `widths`?'
+
 printf 'let a = 1 +\n' >"$work/broken.sep"
 run 1 check "$work/broken.sep"; err_has "broken.sep:"
 run 1 check "$work/broken.sep" --error-format short

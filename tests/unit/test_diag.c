@@ -179,6 +179,8 @@ static void nearest_name(void **state) {
   assert_string_equal(diag_nearest("maen", names, 6), "mean");
   assert_string_equal(diag_nearest("W", (const char *[]){"x", "w"}, 2), "w");
   assert_null(diag_nearest("transpose", names, 6));
+  assert_string_equal(diag_nearest("widht", (const char *[]){"widths"}, 1), "widths");
+  assert_null(diag_nearest("cat", (const char *[]){"cov", "cos"}, 2));
   assert_null(diag_nearest("q", names, 6));
   assert_null(diag_nearest("", names, 6));
 }
