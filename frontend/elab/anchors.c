@@ -1,6 +1,12 @@
 /* Which names of a body are differentiated with respect to: their bindings become anchors, so that a gradient belongs
  * to a binding and never to an equal expression elsewhere. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/expr.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/grad.h"
+#include "frontend/elab/scope.h"
+#include "frontend/elab/state.h"
+#include "frontend/elab/tensor.h"
 #include "frontend/syntax/visit.h"
 
 typedef struct NameSet {

@@ -1,5 +1,13 @@
 /* Calls: arguments, parameter patterns, inlining of functions. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/call.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/expr.h"
+#include "frontend/elab/grad.h"
+#include "frontend/elab/instance.h"
+#include "frontend/elab/scope.h"
+#include "frontend/elab/state.h"
+#include "frontend/elab/task/optim.h"
+#include "frontend/elab/tensor.h"
 
 #define MAX_CALL_DEPTH 200
 

@@ -1,5 +1,14 @@
 /* Data: declarations, splits, fields as tensors of a graph. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/data.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/call.h"
+#include "frontend/elab/expr.h"
+#include "frontend/elab/file.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/instance.h"
+#include "frontend/elab/scope.h"
+#include "frontend/elab/state.h"
+#include "frontend/elab/tensor.h"
 #include "runtime/order.h"
 #include <math.h>
 

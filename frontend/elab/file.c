@@ -1,5 +1,16 @@
 /* Files: declarations in order, the library, `use`, file-level lets and what `--set` may change. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/file.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/call.h"
+#include "frontend/elab/data.h"
+#include "frontend/elab/expr.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/grad.h"
+#include "frontend/elab/instance.h"
+#include "frontend/elab/scope.h"
+#include "frontend/elab/state.h"
+#include "frontend/elab/task/optim.h"
+#include "frontend/elab/task/task.h"
 #include "frontend/library.h"
 #include "frontend/syntax/parser.h"
 #include <ctype.h>

@@ -1,5 +1,8 @@
 /* Names of Python, NumPy and PyTorch, and what takes their place here. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/expr.h"
+#include "frontend/elab/scope.h"
+#include "frontend/elab/state.h"
 
 typedef struct Foreign {
   const char *name, *hint;

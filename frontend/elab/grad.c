@@ -1,5 +1,12 @@
 /* Derivatives as values: grad, vjp, jvp; which parameters a loss reaches; stale values. */
+#include "frontend/elab/grad.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/call.h"
+#include "frontend/elab/expr.h"
+#include "frontend/elab/frame.h"
 #include "frontend/elab/reach.h"
+#include "frontend/elab/state.h"
+#include "frontend/elab/tensor.h"
 
 /* Current versions of all cells of a frame: the walk ends there. */
 static bool *current_versions(Elab *E, const Frame *f) {

@@ -1,5 +1,6 @@
 /* Graphs under construction: frames (regions), imports of outer values, the current version of every cell. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/state.h"
 
 static Frame *frame_new(Elab *E, GraphBuild *g, Frame *parent) {
   Frame *f = arena_new(&E->mem, Frame);

@@ -1,5 +1,11 @@
 /* Parameter groups: one tensor per parameter, with arithmetic, mapped functions and reductions over everything. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/call.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/grad.h"
+#include "frontend/elab/instance.h"
+#include "frontend/elab/state.h"
+#include "frontend/elab/tensor.h"
 
 typedef struct Collect {
   Vec(CellId) cell;

@@ -1,5 +1,12 @@
 /* Indexing: one bracket for integers, slices, `..`, `none` and gathers; updates `x[I] = e`; members `a.name`. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/data.h"
+#include "frontend/elab/expr.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/instance.h"
+#include "frontend/elab/scope.h"
+#include "frontend/elab/state.h"
+#include "frontend/elab/tensor.h"
 
 /* ---------------------------------------------------------------- compile-time containers */
 

@@ -1,5 +1,16 @@
 /* Layers and models: instances, their identity and names, parameters and states. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/instance.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/call.h"
+#include "frontend/elab/expr.h"
+#include "frontend/elab/file.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/grad.h"
+#include "frontend/elab/scope.h"
+#include "frontend/elab/state.h"
+#include "frontend/elab/task/optim.h"
+#include "frontend/elab/task/task.h"
+#include "frontend/elab/tensor.h"
 #include <fnmatch.h>
 
 /* ---------------------------------------------------------------- instances */

@@ -1,5 +1,12 @@
 /* Loops: `unroll` at compile time; `repeat` and `for` as closed regions with what they carry. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/call.h"
+#include "frontend/elab/expr.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/grad.h"
+#include "frontend/elab/scope.h"
+#include "frontend/elab/state.h"
+#include "frontend/elab/tensor.h"
 
 #define MAX_CARRY 128
 #define MAX_UNROLL 100000

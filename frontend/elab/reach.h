@@ -2,7 +2,7 @@
 #ifndef SEPPO_FRONTEND_ELAB_REACH_H
 #define SEPPO_FRONTEND_ELAB_REACH_H
 
-#include "frontend/elab/internal.h"
+#include "frontend/elab/value.h"
 
 /* mark[id] for every node that some y depends on through derivatives; the walk does not go past nodes of `stop` (by
  * node id, may be NULL). The caller frees the array. */

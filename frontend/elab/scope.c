@@ -1,5 +1,8 @@
 /* Names: scopes are small hash tables, chained outwards. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/scope.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/state.h"
 
 uint64_t text_hash(const char *s) {
   uint64_t h = 1469598103934665603u;

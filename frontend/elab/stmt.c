@@ -1,5 +1,16 @@
 /* Statements of bodies: assignment, if, return, local declarations, and the table that says which word goes where. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/call.h"
+#include "frontend/elab/data.h"
+#include "frontend/elab/expr.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/grad.h"
+#include "frontend/elab/instance.h"
+#include "frontend/elab/scope.h"
+#include "frontend/elab/state.h"
+#include "frontend/elab/task/optim.h"
+#include "frontend/elab/task/task.h"
+#include "frontend/elab/tensor.h"
 
 void exec_block(Elab *E, const Block *b) {
   for (uint32_t k = 0; k < b->n && !E->act->returned; k++) exec_stmt(E, b->stmt[k]);

@@ -1,5 +1,8 @@
 /* The model table: instances with their parameters, shapes and counts. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/file.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/state.h"
 
 static void fill_row(Elab *E, Arena *mem, TableRow *row, const Instance *inst) {
   Vec(TableParam) list = {0};

@@ -1,5 +1,9 @@
 /* Tensors: dtype rules, conversion of compile-time values, broadcasting (LANGUAGE rule 11), arithmetic. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/tensor.h"
+#include "frontend/elab/call.h"
+#include "frontend/elab/expr.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/state.h"
 #include <math.h>
 
 const Type *type_of(Elab *E, Val t) { return ir_type_get(E->m, ir_node(E->m, t.t.frame->b.region, t.t.node)->type); }

@@ -3,7 +3,13 @@
  * Every body is walked from its end to its beginning with the set of names that are read further down. A name bound
  * while it is not in the set is a value that changes nothing. Where the walk cannot know (loops, functions that see
  * the name, blocks that run later) a name counts as read. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/expr.h"
+#include "frontend/elab/file.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/scope.h"
+#include "frontend/elab/state.h"
+#include "frontend/elab/task/task.h"
 #include "frontend/syntax/visit.h"
 
 #define MAX_NAMES 512 /* of a body; further ones count as read */

@@ -1,5 +1,9 @@
 /* Compile-time values: making them, showing them, arithmetic on numbers. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/expr.h"
+#include "frontend/elab/state.h"
+#include "frontend/elab/task/optim.h"
+#include "frontend/elab/tensor.h"
 #include <math.h>
 
 void list_grow(Elab *E, void **at, uint32_t *cap, uint32_t n, size_t size) {

@@ -1,5 +1,8 @@
 /* What is said of a program once all of it is known: tasks picked on the command line, parameters nobody trains. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/file.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/state.h"
 
 /* A picked task reads parameters that only a task that was not picked would have trained. */
 static void warn_skipped(Elab *E) {

@@ -1,5 +1,9 @@
 /* The table of built-in functions (docs/builtins.md) and how a call finds its arguments. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/call.h"
+#include "frontend/elab/expr.h"
+#include "frontend/elab/grad.h"
+#include "frontend/elab/state.h"
 #include <math.h>
 
 static double sigmoid(double x) { return 1 / (1 + exp(-x)); }

@@ -1,5 +1,8 @@
 /* Built-in functions: linear algebra through LAPACK ops. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/state.h"
+#include "frontend/elab/tensor.h"
 
 static Builder *builder(BuiltinCall *c) { return &c->E->g->cur->b; }
 

@@ -1,5 +1,11 @@
 /* Built-in functions: elementwise, casts, reductions, sorting. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/call.h"
+#include "frontend/elab/expr.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/grad.h"
+#include "frontend/elab/state.h"
+#include "frontend/elab/tensor.h"
 #include <math.h>
 
 static Builder *builder(BuiltinCall *c) { return &c->E->g->cur->b; }

@@ -1,5 +1,11 @@
 /* Built-in functions: derivatives, parameters, compile-time helpers. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/expr.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/grad.h"
+#include "frontend/elab/instance.h"
+#include "frontend/elab/state.h"
+#include "frontend/elab/tensor.h"
 
 Val bi_grad(BuiltinCall *c) { return grad_value(c->E, c->arg[0], c->arg[1], c->span); }
 Val bi_vjp(BuiltinCall *c) {

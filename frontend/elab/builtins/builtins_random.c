@@ -1,8 +1,11 @@
 /* Built-in functions: random draws. A draw belongs to its textual place: the site is a hash of the path of calls. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/call.h"
+#include "frontend/elab/expr.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/state.h"
+#include "frontend/elab/tensor.h"
 #include <math.h>
-
-bool shape_or_like(BuiltinCall *c, Val shape, Val like, uint32_t *rank, int64_t *dim, uint16_t *ones, DType *dtype);
 
 static Builder *builder(BuiltinCall *c) { return &c->E->g->cur->b; }
 

@@ -1,5 +1,10 @@
 /* Built-in functions: shapes, movement of elements, constants as tensors. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/data.h"
+#include "frontend/elab/expr.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/state.h"
+#include "frontend/elab/tensor.h"
 #include <math.h>
 
 static Builder *builder(BuiltinCall *c) { return &c->E->g->cur->b; }

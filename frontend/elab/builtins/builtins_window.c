@@ -1,5 +1,9 @@
 /* Built-in functions: convolutions and pooling, channels last: [.., spatial.., c]. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/expr.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/state.h"
+#include "frontend/elab/tensor.h"
 
 static Builder *builder(BuiltinCall *c) { return &c->E->g->cur->b; }
 

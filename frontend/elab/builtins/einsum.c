@@ -1,5 +1,8 @@
 /* einsum("..nhw, ..mhw -> ..hnm", Q, K): products and sums over named axes, two operands at a time. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/state.h"
+#include "frontend/elab/tensor.h"
 #include <ctype.h>
 
 enum { REST = 128 }; /* axes of `..` are labelled REST + distance from its end */

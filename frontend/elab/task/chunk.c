@@ -4,6 +4,8 @@
  * sums over rows accumulate there; a value that is needed for all rows at once is collected; the rest runs once,
  * before or after. The last, shorter chunk is computed behind the loop in the same way. */
 #include "frontend/elab/task/chunk.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/state.h"
 #include <math.h>
 
 typedef struct Chunks {

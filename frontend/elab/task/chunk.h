@@ -2,7 +2,7 @@
 #ifndef SEPPO_FRONTEND_ELAB_CHUNK_H
 #define SEPPO_FRONTEND_ELAB_CHUNK_H
 
-#include "frontend/elab/internal.h"
+#include "frontend/elab/value.h"
 
 enum { ROWS_NONE = -1, ROWS_UNKNOWN = -2, ROWS_SUMMED = -3 };
 

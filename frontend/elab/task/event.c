@@ -1,5 +1,12 @@
 /* What a run leaves behind: log, report, print, pictures, checkpoints. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/expr.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/instance.h"
+#include "frontend/elab/scope.h"
+#include "frontend/elab/state.h"
+#include "frontend/elab/task/task.h"
+#include "frontend/elab/tensor.h"
 #include "runtime/picture.h"
 
 static bool outputs_allowed(Elab *E, const Stmt *s, const char *word) {

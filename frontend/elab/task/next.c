@@ -2,7 +2,15 @@
  *
  * The order of the rows is a state of the task: when fewer than n rows of it are left, it is drawn anew (a `while` of
  * at most one turn, so that a step that needs no new order draws none). */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/call.h"
+#include "frontend/elab/data.h"
+#include "frontend/elab/expr.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/instance.h"
+#include "frontend/elab/scope.h"
+#include "frontend/elab/state.h"
+#include "frontend/elab/task/task.h"
 
 typedef struct Order { /* the cells behind one textual place */
   CellId order, at;

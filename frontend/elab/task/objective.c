@@ -2,7 +2,12 @@
  *
  * An optimiser over a group sees its parameters as one vector p and the loss as f(p): calling f copies the nodes
  * between the parameters and the loss with the parameters replaced, so batch and draws stay the same. */
+#include "frontend/elab/call.h"
+#include "frontend/elab/frame.h"
 #include "frontend/elab/reach.h"
+#include "frontend/elab/state.h"
+#include "frontend/elab/task/optim.h"
+#include "frontend/elab/tensor.h"
 
 struct Objective {
   Frame *home;

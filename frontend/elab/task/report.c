@@ -1,5 +1,6 @@
 /* Diagnostics of the elaborator: at the user's innermost line first, library lines as notes. */
-#include "frontend/elab/internal.h"
+#include "frontend/elab/call.h"
+#include "frontend/elab/state.h"
 
 bool span_in_library(const Elab *E, Span s) {
   return s.source != SOURCE_NONE && s.source < E->sources->source.n && E->sources->source.at[s.source].library;

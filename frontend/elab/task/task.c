@@ -1,4 +1,15 @@
 /* Tasks: train, eval, task. Each body becomes one step graph; blocks at moments become graphs of their own. */
+#include "frontend/elab/task/task.h"
+#include "frontend/elab/builtins/builtin.h"
+#include "frontend/elab/call.h"
+#include "frontend/elab/data.h"
+#include "frontend/elab/expr.h"
+#include "frontend/elab/file.h"
+#include "frontend/elab/frame.h"
+#include "frontend/elab/grad.h"
+#include "frontend/elab/instance.h"
+#include "frontend/elab/scope.h"
+#include "frontend/elab/state.h"
 #include "frontend/elab/task/chunk.h"
 
 /* ---------------------------------------------------------------- names */
