@@ -28,7 +28,7 @@ typedef enum SeppoStatus {
   SEPPO_NO_MEMORY,
   SEPPO_NO_PROCESSOR, /* this processor lacks instructions the object was built with (`seppo build --cpu`) */
   SEPPO_NO_VERSION,   /* the object was built by another version than libseppo.a */
-  SEPPO_NO_TENSOR     /* there is no tensor of that name */
+  SEPPO_NO_CHECKPOINT /* a checkpoint cannot be read or written, or is of another model */
 } SeppoStatus;
 
 /* One line of English. */
@@ -92,6 +92,12 @@ size_t seppo_tensors(const SeppoTask *task, const SeppoTensor **list);
 const SeppoTensor *seppo_tensor(const SeppoTask *task, const char *name);
 /* The mean of what a training logged under that name since it was last asked for; NaN when there is none. */
 double seppo_log(SeppoTask *task, const char *name);
+
+/* Parameters, states and what optimisers remember, from and to a checkpoint (safetensors) as `seppo run` writes it and
+ * `--load` reads it. Loading wants every parameter in its shape, and changes nothing when one is missing. Programs that
+ * use these two link -ljansson as well. */
+SeppoStatus seppo_load(SeppoTask *task, const char *path);
+SeppoStatus seppo_save(const SeppoTask *task, const char *path);
 
 /* Where a run went wrong: for SEPPO_BAD_INDEX the index and the extent. Either pointer may be NULL. */
 void seppo_bad_index(const SeppoTask *task, int64_t *index, int64_t *extent);

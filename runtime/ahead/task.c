@@ -44,7 +44,7 @@ static const char *const status_text[] = {
     [SEPPO_NO_MEMORY] = "not enough memory",
     [SEPPO_NO_PROCESSOR] = "this processor lacks instructions the task was built with",
     [SEPPO_NO_VERSION] = "the object was built by another version of seppo than libseppo.a",
-    [SEPPO_NO_TENSOR] = "there is no such tensor"};
+    [SEPPO_NO_CHECKPOINT] = "a checkpoint cannot be read or written, or is of another model"};
 
 const char *seppo_status_text(SeppoStatus status) {
   unsigned i = (unsigned)status;

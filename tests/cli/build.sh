@@ -12,10 +12,10 @@ for f in build_pick.o build_pick.h seppo.h libseppo.a; do [ -f "$dir/$f" ] || fa
 # numbers NAME: of a report of the run, as the C program prints them
 numbers() { grep "^$1 = " "$work/results" | tr -d '[],' | sed 's/.* = //'; }
 use() { # use COMPILER.. : compiles and runs the program, output in $work/used
-  "$@" -I"$dir" -o "$work/program" tests/data/build.c "$dir"/build_*.o "$dir/libseppo.a" -lpthread -ldl -lm \
+  "$@" -I"$dir" -o "$work/program" tests/data/build.c "$dir"/build_*.o "$dir/libseppo.a" -ljansson -lpthread -ldl -lm \
     >"$work/cc" 2>&1 || { fail "$*"; cat "$work/cc" >&2; return; }
   [ -s "$work/cc" ] && { fail "$* warns"; cat "$work/cc" >&2; }
-  "$work/program" "$ckpt" >"$work/used" || fail "the program ends with $?"
+  "$work/program" "$ckpt" "$work/saved.safetensors" >"$work/used" || fail "the program ends with $?"
 }
 same() { # same NAME REPORT: up to the digits that are printed
   local mine theirs
@@ -27,6 +27,8 @@ same() { # same NAME REPORT: up to the digits that are printed
 use cc -std=c11 -Wall -Wextra -Werror
 same y shown.y; same mse eval.mse; same head eval.head; same z draw.z
 use cc -O2 -fPIE -pie
+run 0 run $model eval --seed 7 --load "$work/saved.safetensors" --progress none --out "$work/loaded"
+[ "$(cat "$work/out")" = "$(grep '^eval' "$work/results")" ] || fail "seppo run does not go on from what C saved"
 
 # The header is C++ too.
 if command -v c++ >/dev/null; then

@@ -1,4 +1,5 @@
-/* Uses what tests/cli/build.sh built of build.sep. argv[1]: the checkpoint of the run that everything must equal. */
+/* Uses what tests/cli/build.sh built of build.sep. argv[1]: the checkpoint of the run that everything must equal;
+ * argv[2]: where to save one. */
 #define _GNU_SOURCE
 #include "build_draw.h"
 #include "build_eval.h"
@@ -43,6 +44,19 @@ static void train(const char *file, size_t n, int chunk, int threads) {
   check(all_in(m.task, file, n), "trained parameters equal those of seppo run");
   check(build_train_log_loss(&m) > 0 && build_train_log_loss(&m) != build_train_log_loss(&m), "log of nothing is NaN");
   build_train_free(&m);
+}
+
+/* What was trained here goes to a file and comes back; what is no checkpoint of the model changes nothing. */
+static void checkpoints(const char *file, size_t n, const char *path) {
+  build_train m, other;
+  check(build_train_new(&m, 1) == SEPPO_OK && build_train_new(&other, 1) == SEPPO_OK, "two trainings");
+  check(build_train_run(&m, 24) == SEPPO_OK && seppo_save(m.task, path) == SEPPO_OK, "save");
+  check(seppo_load(other.task, "/nowhere") == SEPPO_NO_CHECKPOINT, "a file there is not");
+  check(seppo_load(other.task, "tests/data/package.safetensors") == SEPPO_NO_CHECKPOINT, "a file of another model");
+  check(!all_in(other.task, file, n), "a refused checkpoint changes nothing");
+  check(seppo_load(other.task, path) == SEPPO_OK && all_in(other.task, file, n), "load");
+  check(seppo_save(m.task, "/nowhere/x") == SEPPO_NO_CHECKPOINT, "a place there is not");
+  build_train_free(&m), build_train_free(&other);
 }
 
 static void predict(void) {
@@ -100,13 +114,14 @@ static void go_wrong(void) {
 
 int main(int argc, char **argv) {
   static char file[1 << 20];
-  FILE *f = argc > 1 ? fopen(argv[1], "rb") : NULL;
+  FILE *f = argc > 2 ? fopen(argv[1], "rb") : NULL;
   check(f != NULL, "no checkpoint");
   size_t n = fread(file, 1, sizeof file, f);
   fclose(f);
   train(file, n, 24, 1);
   train(file, n, 1, 2);
   train(file, n, 5, 2);
+  checkpoints(file, n, argv[2]);
   predict();
   evaluate();
   draw();
