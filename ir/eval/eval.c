@@ -19,8 +19,18 @@ Value value_new(const Module *m, TypeId type, Arena *mem) {
   return v;
 }
 
+/* How each dtype is stored, and in which member of a Value it is held. */
+#define STORED_TYPES(X)                                                                                                \
+  X(DT_BOOL, uint8_t, i)                                                                                               \
+  X(DT_U8, uint8_t, i)                                                                                                 \
+  X(DT_I32, int32_t, i)                                                                                                \
+  X(DT_U32, uint32_t, i)                                                                                               \
+  X(DT_I64, int64_t, i)                                                                                                \
+  X(DT_U64, int64_t, i)                                                                                                \
+  X(DT_F32, float, f)                                                                                                  \
+  X(DT_F64, double, f)
 /* One element between its stored form and the evaluator's. */
-#define STORED(dtype, ctype, member)                                                                                   \
+#define LOAD(dtype, ctype, member)                                                                                     \
   case dtype: {                                                                                                        \
     ctype x;                                                                                                           \
     memcpy(&x, at, sizeof x);                                                                                          \
@@ -40,14 +50,7 @@ Value value_from_bytes(const Module *m, TypeId type, const void *bytes, Arena *m
   const char *at = bytes;
   for (int64_t i = 0, n = ir_elements(t); i < n; i++, at += ir_dtype_size((DType)t->dtype)) {
     switch ((DType)t->dtype) {
-      STORED(DT_BOOL, uint8_t, i)
-      STORED(DT_U8, uint8_t, i)
-      STORED(DT_I32, int32_t, i)
-      STORED(DT_U32, uint32_t, i)
-      STORED(DT_I64, int64_t, i)
-      STORED(DT_U64, int64_t, i)
-      STORED(DT_F32, float, f)
-      STORED(DT_F64, double, f)
+      STORED_TYPES(LOAD)
     default: break;
     }
   }
@@ -59,14 +62,7 @@ void value_to_bytes(const Module *m, const Value *v, void *bytes) {
   char *at = bytes;
   for (int64_t i = 0, n = ir_elements(t); i < n; i++, at += ir_dtype_size((DType)t->dtype)) {
     switch ((DType)t->dtype) {
-      STORE(DT_BOOL, uint8_t, i)
-      STORE(DT_U8, uint8_t, i)
-      STORE(DT_I32, int32_t, i)
-      STORE(DT_U32, uint32_t, i)
-      STORE(DT_I64, int64_t, i)
-      STORE(DT_U64, int64_t, i)
-      STORE(DT_F32, float, f)
-      STORE(DT_F64, double, f)
+      STORED_TYPES(STORE)
     default: break;
     }
   }
