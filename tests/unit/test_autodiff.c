@@ -1,4 +1,5 @@
 /* Gradients of straight programs: bindings, orders, poles and kinks, locations, size. */
+#include "tests/support/cpu_time.h"
 #include "tests/support/grad_trial.h"
 #include <math.h>
 #include <setjmp.h>
@@ -6,7 +7,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -123,20 +123,14 @@ static void locations_are_kept(void **state) {
   trial_end(&p);
 }
 
-static double seconds(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static double time_chain(uint32_t n) {
   GradTrial p = trial_begin();
   NodeId x = ir_anchor(&p.b, V(0.5), 0), y = x;
   for (uint32_t k = 0; k < n; k++) y = ir_unary(&p.b, k % 2 ? OP_sin : OP_cos, y);
   ir_result(&p.b, g_gradient(&p.b, g_sum(&p.b, y), x));
-  double start = seconds();
+  double start = cpu_seconds();
   assert_int_not_equal(ir_differentiate(p.m, p.b.region, NULL), IR_NONE);
-  double took = seconds() - start;
+  double took = cpu_seconds() - start;
   trial_end(&p);
   return took;
 }

@@ -1,11 +1,11 @@
 /* Random graphs: the text form and the verifier at every stage, and time that grows with the size. */
 #include "ir/passes/passes.h"
+#include "tests/support/cpu_time.h"
 #include "tests/support/random_graph.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -44,12 +44,6 @@ static void texts_read_back_at_every_stage(void **state) {
   }
 }
 
-static double seconds(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* w' = f(f(... w)) in n nodes, written as text. */
 static char *chain_text(uint32_t n) {
   StrBuf b = {0};
@@ -72,11 +66,11 @@ static double time_of(uint32_t n) {
     DiagSink sink = {0};
     uint32_t s = source_add(&map, "chain.ir", text, strlen(text), false);
     StrBuf b = {0};
-    double t = seconds();
+    double t = cpu_seconds();
     Module *m = ir_parse(&map, s, &sink);
     assert_true(m && ir_verify(m, &sink));
     ir_print(m, IR_NONE, &b);
-    t = seconds() - t;
+    t = cpu_seconds() - t;
     if (t < best) best = t;
     assert_string_equal(b.s, text);
     sb_free(&b);
