@@ -70,6 +70,8 @@ sum_of 'pad(ones([3]), [[most, huge]])';                        check "out of ra
 sum_of 'convolve(ones([1, 4, 1]), ones([2, 1, 1]), padding = most)';       check "out of range"
 sum_of 'convolve(ones([1, 4, 1]), ones([2, 1, 1]), dilation = huge, padding = "same")'; check "out of range"
 sum_of 'convolve_transpose(ones([1, 4, 1]), ones([2, 1, 1]), stride = most)'; check "out of range"
+sum_of 'convolve_transpose(ones([1, 4, 1]), ones([2, 1, 1]), output_padding = huge)'; check "out of range"
+sum_of 'pool_sum(ones([4, 1]), [2], stride = huge, padding = "same")';        check "out of range"
 sum_of 'one_hot(iota(3), most)';                                check "out of range"
 sum_of 'segment_sum(ones([3]), iota(3), -1)';                   check "a length cannot be -1"
 sum_of 'repeat most { yield 1.0 }';                             check "a loop of 9223372036854775807 iterations"

@@ -7,7 +7,13 @@
 
 static Builder *builder(BuiltinCall *c) { return &c->E->g->cur->b; }
 
-enum { MAX_SPATIAL = 3 };
+/* Strides, dilations and paddings up to 2^22: their products with extents up to 2^40 stay within 64 bits. */
+enum { MAX_SPATIAL = 3, MAX_STEP = 1 << 22 };
+
+static bool step_ok(BuiltinCall *c, uint32_t k, const char *what, int64_t v) {
+  if (v >= -MAX_STEP && v <= MAX_STEP) return true;
+  return elab_error(c->E, "E0321", c->at[k], "%s of %lld is out of range", what, (long long)v), false;
+}
 
 /* An integer for all spatial axes, or a list with one for each. */
 static bool per_axis(BuiltinCall *c, uint32_t k, const char *what, int64_t def, uint32_t n, int64_t *out) {
@@ -18,8 +24,10 @@ static bool per_axis(BuiltinCall *c, uint32_t k, const char *what, int64_t def, 
     return elab_error(c->E, "E0321", c->at[k], "%s: %u values for %u axes", what, v.list->n, n), false;
   for (uint32_t j = 0; j < n; j++)
     if (!val_to_int(c->E, is_list(v) ? v.list->at[j] : v, c->at[k], what, &out[j])) return false;
-  for (uint32_t j = 0; j < n; j++)
+  for (uint32_t j = 0; j < n; j++) {
     if (out[j] < 1) return elab_error(c->E, "E0321", c->at[k], "%s must be positive", what), false;
+    if (!step_ok(c, k, what, out[j])) return false;
+  }
   return true;
 }
 
@@ -43,6 +51,7 @@ static bool padding_arg(BuiltinCall *c, uint32_t k, uint32_t n, PadMode *mode, i
   }
   if (!ok)
     elab_error(E, "E0321", c->at[k], "padding is \"same\", \"valid\" or integers, found %s", val_kind_name(E, v));
+  for (uint32_t j = 0; j < n && ok; j++) ok = step_ok(c, k, "padding", lo[j]) && step_ok(c, k, "padding", hi[j]);
   return ok;
 }
 
@@ -173,7 +182,8 @@ Val bi_convolve_transpose(BuiltinCall *c) {
     return val_error();
   for (uint32_t k = 0; k < n && c->arg[4].kind != V_ABSENT; k++)
     if (!val_to_int(E, is_list(c->arg[4]) && k < c->arg[4].list->n ? c->arg[4].list->at[k] : c->arg[4], c->at[4],
-                    "output_padding", &extra[k]))
+                    "output_padding", &extra[k]) ||
+        !step_ok(c, 4, "output_padding", extra[k]))
       return val_error();
   Type whole;
   Val m = merge_lead(c, x, n, &whole);
