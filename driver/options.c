@@ -94,15 +94,15 @@ static bool add_setting(Options *o, const char *text) {
     fprintf(stderr, "seppo: --set expects NAME=VALUE, found `%s`\n", text);
     return false;
   }
-  char *name = strndup(text, (size_t)(eq - text)); /* lives as long as the program */
-  uint32_t k = 0;
-  while (k < o->n_set && strcmp(o->set[k].name, name)) k++; /* the last of one name counts */
+  const size_t n = (size_t)(eq - text);
+  uint32_t k = 0; /* the last of one name counts */
+  while (k < o->n_set && (strncmp(o->set[k].name, text, n) || o->set[k].name[n])) k++;
   if (k == OPTIONS_MAX_WORDS) {
     fprintf(stderr, "seppo: more than %d --set options\n", OPTIONS_MAX_WORDS);
     return false;
   }
-  o->set[k] = (Setting){.name = name, .value = eq + 1};
-  o->n_set += k == o->n_set;
+  if (k == o->n_set) o->set[o->n_set++].name = strndup(text, n); /* lives as long as the program */
+  o->set[k].value = eq + 1;
   return true;
 }
 
