@@ -3,10 +3,12 @@
 
     bench/compare.py --peers DIR --data DIR [--python .venv/bin/python] [--rounds 3] [--threads 1,2] [WORKLOAD ...]
 
-Prints a Markdown table of milliseconds a step (the best of the rounds, for every program; peers: median of a run's steps,
-ours: their mean) and the ratio to the fastest peer. DIR of --peers holds torch/, jax/ and numpy_peer/ scripts that print one JSON line for each
-workload they time. WORKLOAD is a name of the table, quoted where it has a space ("mlp 64"); without one, all of them.
-Every process is pinned to as many cores as it has threads; OPENBLAS_CORETYPE is unset for both sides.
+Prints a Markdown table of milliseconds a step (the best of the rounds, for every program; peers: median of a run's
+steps, ours: their mean), the ratio to the fastest peer, and, on several threads, how long a cache line took between the
+first two cores and back meanwhile (bench/cores.c). DIR of --peers holds torch/, jax/ and numpy_peer/ scripts that print
+one JSON line for each workload they time. WORKLOAD is a name of the table, quoted where it has a space ("mlp 64");
+without one, all of them. Every process is pinned to as many cores as it has threads; OPENBLAS_CORETYPE is unset for
+both sides.
 """
 import argparse, json, os, subprocess, sys, tempfile
 
@@ -95,16 +97,38 @@ def fma_peak(python):
                                 check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
-def measure(args, name, threads):
+def build_cores(folder):
+    """The program of cores.c, or None without a C compiler."""
+    source, program = os.path.join(HERE, "cores.c"), os.path.join(folder, "cores")
+    try:
+        subprocess.run(["cc", "-O2", "-std=gnu11", "-pthread", "-o", program, source], check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return program
+
+
+def core_to_core(cores):
+    """Nanoseconds of a cache line from the first core to the second and back, as a list of at most one."""
+    try:
+        done = subprocess.run([cores], check=True, stdout=subprocess.PIPE, timeout=10)
+        return [int(done.stdout)]
+    except (TypeError, OSError, subprocess.SubprocessError):
+        return []
+
+
+def measure(args, name, threads, cores):
+    """The best time of each program, and how far apart the cores were meanwhile."""
     file, settings, peers, _ = WORKLOADS[name]
-    times = {}
+    times, apart = {}, []
     for _ in range(args.rounds):
+        apart += core_to_core(cores) if threads > 1 else []
         times.setdefault("seppo", []).append(ours(args, file, settings, threads))
         for label, script, options in peers if args.peers else []:
             if times.get(label) == [None]:
                 continue  # this peer cannot run it: not tried again
+            apart += core_to_core(cores) if threads > 1 else []
             times.setdefault(label, []).append(peer(args, name, script, options, threads))
-    return {k: min(v) if None not in v else None for k, v in times.items()}
+    return {k: min(v) if None not in v else None for k, v in times.items()}, apart
 
 
 def show(ms):
@@ -138,17 +162,21 @@ def main():
         print(f"one core multiplies 1024 x 1024 matrices at {peak:.0f} GFLOP/s\n")
     except (subprocess.CalledProcessError, ValueError):
         peak = None
-    print("| workload | threads | " + " | ".join(labels) + " | best peer / seppo | seppo / products alone |")
-    print("|---" * (len(labels) + 4) + "|")
-    for name in args.workload or WORKLOADS:
-        for threads in args.threads:
-            t = measure(args, name, threads)
-            rest = [v for k, v in t.items() if k != "seppo" and v is not None]
-            ratio = f"{min(rest) / t['seppo']:.2f}" if rest else "-"
-            floor = WORKLOADS[name][3] / (peak * threads) * 1e3 if peak else 0
-            print(f"| {name} | {threads} | " + " | ".join(show(t.get(k)) for k in labels)
-                  + f" | {ratio} | {t['seppo'] / floor:.2f} |" if floor else
-                  f"| {name} | {threads} | " + " | ".join(show(t.get(k)) for k in labels) + f" | {ratio} | - |", flush=True)
+    columns = ["workload", "threads", *labels, "best peer / seppo", "seppo / products alone", "core to core"]
+    print("| " + " | ".join(columns) + " |")
+    print("|---" * len(columns) + "|")
+    with tempfile.TemporaryDirectory() as folder:
+        cores = build_cores(folder)
+        for name in args.workload or WORKLOADS:
+            for threads in args.threads:
+                t, apart = measure(args, name, threads, cores)
+                rest = [v for k, v in t.items() if k != "seppo" and v is not None]
+                floor = WORKLOADS[name][3] / (peak * threads) * 1e3 if peak else 0
+                row = [name, str(threads), *(show(t.get(k)) for k in labels)]
+                row.append(f"{min(rest) / t['seppo']:.2f}" if rest else "-")
+                row.append(f"{t['seppo'] / floor:.2f}" if floor else "-")
+                row.append(f"{min(apart)}-{max(apart)} ns" if apart else "-")
+                print("| " + " | ".join(row) + " |", flush=True)
 
 
 if __name__ == "__main__":
