@@ -5,6 +5,10 @@ awk -f docs/library.awk models/std/*.sep | diff docs/library.md - >"$work/page" 
   fail "docs/library.md is not what ./dev docs makes: $(head -5 "$work/page")"
 grep -qF '|  |' docs/library.md && fail "no comment above: $(grep -F '|  |' docs/library.md)"
 
+for name in $(grep -oE '^ *(\{|UNARY\(|REDUCE\()"[a-z0-9_]+"' frontend/elab/builtins/builtins.c | cut -d'"' -f2); do
+  grep -qw "$name" docs/builtins.md || fail "docs/builtins.md lacks $name"
+done
+
 # against NAME: every value of NAME.json, within 2e-14
 against() {
   run 0 run "tests/oracles/$1.sep" --seed 1 --progress none --out "$work/$1"

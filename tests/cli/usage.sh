@@ -25,6 +25,10 @@ run 3 run no-such-file.sep;     err_has 'cannot read `no-such-file.sep`'
 run 3 check tests;              err_has 'cannot read `tests`'
 for c in run check ir opt fmt explain data ckpt cache; do run 0 $c --help; out_has "usage: seppo $c"; done
 
+for option in $(for c in run check ir gradcheck profile opt fmt data build; do "$seppo" $c --help; done | grep -oE '^  --[a-z-]+' | sort -u); do
+  [ "$option" = --help ] || grep -qF -- "$option" docs/*.md || fail "docs lack $option"
+done
+
 run 2 data imagenet --out "$work/d"; err_has "no data set of this name"
 run 3 ckpt no-such-file;             err_has "no-such-file: cannot be opened"
 run 3 ckpt README.md;                err_has "not a checkpoint"
