@@ -1,4 +1,5 @@
-# Higher derivatives of the library against formulas; samplers against the densities they draw from.
+# Higher derivatives of the library against formulas; samplers against the densities they draw from; convolutions
+# against sums over their windows, and against the derivatives they are the transposes of.
 seppo=$1; . tests/support/cli.sh
 
 cat >"$work/second.sep" <<'SEP'
@@ -37,6 +38,26 @@ task divergences {
   report bernoulli = sum(kl_bernoulli(p[1], 0.4)), categorical = kl_categorical(log(p), log([0.6, 0.4] + zeros([2])))
   report same = mmd(g[0:500], g[0:500]), apart = mmd(g[0:500], g[500:1000] + 3)
 }
+
+fn slid(k, s, p) {
+  w = normal([k, k, 3, 2])
+  x = normal([2, 12, 12, 3])
+  y = convolve(x, w, stride = s, padding = p)
+  g = normal(like = y)
+  up = convolve_transpose(g, w, stride = s, padding = p, output_padding = (12 + 2 * p - k) % s)
+  z = pad(x, [[p, p], [p, p], [0, 0]])
+  rows = (12 + 2 * p - k) // s + 1
+  plain = zeros(like = y)
+  unroll for i in 0..k { unroll for j in 0..k {
+    plain = plain + z[:, i : i + (rows - 1) * s + 1 : s, j : j + (rows - 1) * s + 1 : s] @ w[i, j]
+  } }
+  return max(max(abs(vjp(y, x, g) - up)), max(abs(y - plain)))
+}
+task windows {
+  worst = 0.0
+  unroll for k in (2, 3, 5) { unroll for s in (1, 2, 3) { worst = max(worst, slid(k, s, k // 2)) } }
+  report worst
+}
 SEP
 run 0 run "$work/second.sep" --seed 3 --progress none --out "$work/second"
 figure() { json "$work/second/summary.json" ".metrics.$1 | tostring" | sed "s,\.0\b,,g"; }
@@ -48,6 +69,7 @@ near "$(figure second.slope[0])" 0 1e-14 "sin'' = -sin"
 holds "$(figure draws.covariance_error) < 0.05 && $(figure draws.mean_error) < 0.03" "full Gaussian"
 near "$(figure draws.density)" "$(figure draws.entropy)" 0.02 "mean log density = -entropy"
 holds "$(figure draws.gumbel_error) < 0.01 && $(figure draws.relaxed) < 1e-12" "Gumbel"
+holds "$(figure windows.worst) > 0 && $(figure windows.worst) < 1e-12" "convolutions"
 near "$(figure divergences.kl)" "$(figure divergences.sampled)" 0.02 "KL by formula and by samples"
 near "$(figure divergences.by_parts)" "$(figure divergences.by_matrix)" 1e-12 "diagonal and full KL"
 near "$(figure divergences.bernoulli)" "$(figure divergences.categorical)" 1e-12 "two categories are a Bernoulli"
