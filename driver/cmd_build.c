@@ -77,7 +77,7 @@ static bool first_values(Session *s, TaskId until) {
   for (TaskId t = 0; t < until; t++) {
     const Task *task = &s->m->task.at[t];
     if (task->kind < TASK_TRAIN && !before_run(&s->engine, t, s->sink)) return false;
-    if (task->kind == TASK_INIT && s->options->load && !session_load(s, s->options->load)) return false;
+    if (!session_load(s, t)) return false;
   }
   return true;
 }

@@ -93,8 +93,7 @@ static TaskEnd run_task(Session *s, TaskId t) {
   const Task *task = &s->m->task.at[t];
   if (!picked(s->options, task)) return TASK_DONE;
   TaskEnd end = task->kind == TASK_TRAIN ? session_train(s, t) : session_once(s, t);
-  bool load = end == TASK_DONE && task->kind == TASK_INIT && s->options->load;
-  return load && !session_load(s, s->options->load) ? TASK_FAILED : end;
+  return end == TASK_DONE && !session_load(s, t) ? TASK_FAILED : end;
 }
 
 /* From where the run stands to its end. */

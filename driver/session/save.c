@@ -161,13 +161,19 @@ static bool refuse(Session *s, const char *path, const char *what, const char *n
   return false;
 }
 
-/* Copies the cells of `kinds` (a mask) that the checkpoint has; one of `needed` that it lacks is an error, so that
- * nothing starts half loaded. */
+static bool writes_cell(const Graph *g, CellId cell) {
+  for (uint32_t i = 0; i < g->n_out; i++)
+    if (g->out[i].kind == OUT_CELL && g->out[i].index == cell) return true;
+  return false;
+}
+
+/* Copies the cells of `kinds` (a mask) that the checkpoint has, those that `by` writes unless it is NULL; one of
+ * `needed` that it lacks is an error, so that nothing starts half loaded. */
 static bool take_cells(Session *s, const Checkpoint *c, const char *prefix, uint32_t kinds, uint32_t needed,
-                       uint8_t *cells) {
+                       const Graph *by, uint8_t *cells) {
   for (CellId i = 0; i < s->m->cell.n; i++) {
     const Cell *cell = &s->m->cell.at[i];
-    if (!(kinds >> cell->kind & 1)) continue;
+    if (!(kinds >> cell->kind & 1) || (by && !writes_cell(by, i))) continue;
     CheckpointTensor want = cell_tensor(s, i, cells);
     const char *name = *prefix ? arena_printf(&s->engine.mem, "%s%s", prefix, cell->name) : cell->name;
     const CheckpointTensor *found = checkpoint_find(c, name);
@@ -181,11 +187,22 @@ static bool take_cells(Session *s, const Checkpoint *c, const char *prefix, uint
 
 enum { MODEL_CELLS = 1u << CELL_PARAM | 1u << CELL_STATE, ALL_CELLS = (1u << (CELL_COUNTER + 1)) - 1 };
 
-bool session_load(Session *s, const char *path) {
+static bool writes_model(const Session *s, const Graph *g) {
+  for (uint32_t i = 0; i < g->n_out; i++)
+    if (g->out[i].kind == OUT_CELL && MODEL_CELLS >> s->m->cell.at[g->out[i].index].kind & 1) return true;
+  return false;
+}
+
+bool session_load(Session *s, TaskId after) {
+  const char *path = s->options->load;
+  const Task *t = &s->m->task.at[after];
+  bool first = t->kind == TASK_INIT;
+  if (!path || !(first || (t->kind == TASK_LET && writes_model(s, &t->step)))) return true;
   Checkpoint *c = checkpoint_open(path, s->sink, SPAN_NONE);
   if (!c) return false;
   /* Optimiser state and tensors computed once may be absent: another task may do without. */
-  bool ok = take_cells(s, c, "", ALL_CELLS & ~(1u << CELL_METRIC), 1u << CELL_PARAM, s->engine.cells);
+  bool ok = take_cells(s, c, "", first ? ALL_CELLS & ~(1u << CELL_METRIC) : MODEL_CELLS, 1u << CELL_PARAM,
+                       first ? NULL : &t->step, s->engine.cells);
   checkpoint_close(c);
   return ok;
 }
@@ -230,7 +247,7 @@ static bool take_best(Session *s, const Checkpoint *c) {
   b->step = meta_number(c, "best_step");
   b->misses = meta_number(c, "best_misses");
   b->cells = calloc(1, s->engine.cell_bytes);
-  return b->cells && take_cells(s, c, BEST_PREFIX, MODEL_CELLS, MODEL_CELLS, b->cells);
+  return b->cells && take_cells(s, c, BEST_PREFIX, MODEL_CELLS, MODEL_CELLS, NULL, b->cells);
 }
 
 static void take_arrays(Session *s, const Checkpoint *c) {
@@ -276,7 +293,7 @@ bool session_resume(Session *s) {
   if (!c) return false;
   bool ok = same_run(s, c) && take_place(s, c);
   uint32_t needed = s->place.begun ? ALL_CELLS : ALL_CELLS & ~(1u << CELL_METRIC);
-  ok = ok && take_cells(s, c, "", ALL_CELLS, needed, s->engine.cells);
+  ok = ok && take_cells(s, c, "", ALL_CELLS, needed, NULL, s->engine.cells);
   if (ok && s->place.task < s->m->task.n) {
     double seconds;
     ok = rundir_keep(s->dir, meta_number(c, "records"), &seconds, s->sink);

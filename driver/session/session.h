@@ -88,8 +88,9 @@ bool session_save(Session *s);
 bool session_save_when_due(Session *s);
 /* Parameters and states of s->best to DIR/best.safetensors. */
 bool session_save_best(Session *s);
-/* --load: parameters, and whatever else the file has under this model's names. */
-bool session_load(Session *s, const char *path);
+/* --load, if given, after a task: behind TASK_INIT parameters and whatever else the file has under this model's names;
+ * behind a TASK_LET the parameters and states whose first values that task computed. */
+bool session_load(Session *s, TaskId after);
 /* --resume: cells, place and records as they were when DIR/checkpoint.safetensors was written; nothing when there is
  * no such file yet. */
 bool session_resume(Session *s);

@@ -35,6 +35,10 @@ model rbm_loglik --epochs 1 --set betas=2000
 error=$(figure rbm_loglik eval ais_error)
 holds "$error > -0.5 && $error < 0.5" "AIS within 0.5 nat"
 holds "$(figure rbm_loglik eval log_p) > -200" "a likelihood of images"
+# Its checkpoint evaluates to the same log Z: the visible biases, whose first values come from the mean image, are loaded too.
+run 0 run models/rbm_loglik.sep eval --seed 1 --set betas=10 --progress none --out "$work/again" \
+  --load "$work/rbm_loglik/checkpoint.safetensors"
+holds "$(figure again eval log_z) == $(figure rbm_loglik eval log_z)" "log Z of the checkpoint"
 
 # Ising chain: the machine's energy per spin is that of its samples.
 model ising --epochs 12
