@@ -183,7 +183,7 @@ typedef struct Action {
   uint32_t n_values;
   uint32_t *value;    /* indices of OUT_VALUEs; for ACT_LOG at step level: metric numbers */
   const char **label; /* per value, may hold NULLs; history: metric names */
-  int64_t option[4];  /* grid: h, w, columns, channels; keep: patience; history: number of names */
+  int64_t option[4];  /* grid: h, w, columns, channels; keep: patience; history: number of names; plots: [1] log_y */
   int64_t panels;     /* image, gif, plot: how many actions from this one on are panels of one picture; 0: it is the
                          only one, -1: a panel of an earlier one */
   LocId loc;

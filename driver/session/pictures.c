@@ -311,6 +311,7 @@ bool act_plot(ActionCall *c) {
     ActionCall part = *c;
     part.action = c->action + i;
     make_panel(&part, &panel[i], &list[i], &scratch);
+    panel[i].log_y = part.action->option[1];
     panel[i].series = list[i].at;
     panel[i].n_series = list[i].n;
   }

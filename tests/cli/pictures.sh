@@ -71,6 +71,12 @@ run 0 run "$work/plain.sep" --seed 1 --progress none --epochs 2 --out "$work/pla
 [ "$(json "$work/plain/config.json" '.settings["train.epochs"]')" = 2 ] || fail "--epochs is not in config.json"
 grep -qF "Curves of train" "$report" || fail "the report of two epochs lacks its curves"
 
+# A logarithmic axis is another picture.
+printf 'let decades = false\ntask t { plot "p" = lines(exp(iota(5)), log_y = decades) }\n' >"$work/log.sep"
+for decades in true false; do run 0 run "$work/log.sep" --set decades=$decades --seed 1 --progress none --out "$work/$decades"; done
+[ -s "$work/true/p.svg" ] && cmp -s "$work/true/p.csv" "$work/false/p.csv" || fail "log_y changes the numbers"
+cmp -s "$work/true/p.svg" "$work/false/p.svg" && fail "log_y changes nothing"
+
 # Pictures that cannot be: an error at the line of the model file.
 printf 'let x = iota(5)\ntask t { plot "p" = scatter(x, x[0:3]) }\n' >"$work/wrong.sep"
 run 1 run "$work/wrong.sep" --seed 1 --progress none --out "$work/wrong"

@@ -329,11 +329,31 @@ static bool picture_values(Elab *E, const Expr *e, Action *a, Values *l) {
   return plot_fits(E, e, a->form, type);
 }
 
+/* `log_y = true`, taken out of the arguments of a plot. */
+static bool take_log_y(Elab *E, Expr *e, Action *a) {
+  Arg *left = arena_array(&E->mem, Arg, e->n + 1);
+  uint32_t n = 0;
+  bool log_y = false;
+  for (uint32_t k = 0; k < e->n; k++) {
+    const Arg *arg = &e->arg[k];
+    if (!arg->name.text || strcmp(arg->name.text, "log_y") != 0)
+      left[n++] = *arg;
+    else if (!val_to_bool(E, expr_value(E, arg->value), arg->value->span, "`log_y`", &log_y))
+      return false;
+  }
+  e->arg = left, e->n = n;
+  a->option[1] = log_y;
+  return true;
+}
+
 /* One panel. `panels`: of the whole picture on its first one, -1 on the others. */
-static void panel(Elab *E, const Expr *e, ActionKind kind, const char *name, int64_t panels, Span span) {
-  const char *form = picture_form(E, e, kind);
+static void panel(Elab *E, const Expr *call, ActionKind kind, const char *name, int64_t panels, Span span) {
+  const char *form = picture_form(E, call, kind);
   if (!form) return;
   Action a = {.kind = (uint8_t)kind, .name = own_text(E, name), .form = form};
+  Expr without = *call;
+  const Expr *e = &without;
+  if (kind == ACT_PLOT && !take_log_y(E, &without, &a)) return;
   Values l = {0};
   bool history = strcmp(form, "history") == 0;
   if (!(history ? history_labels(E, e, &l) : picture_values(E, e, &a, &l))) return;
