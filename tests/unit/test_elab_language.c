@@ -156,13 +156,27 @@ static void test_eval_is_exact(void **state) {
       "sum(reverse(x) * x)",
       "sum(logsumexp(reshape(outer(x, [1., 2., 3., 4.]), [5, 2, 2]), axis = -1))",
       "sum((repeat 2 { yield x * x })[1])",
+      "sum(twice(x))",
+      "sum(summed(outer(x, [1., 2., 3.])) * x)",
+      "sum((for t in 0..3 { yield x * t })[2] * x)",
+      "sum(steps(x)[:, 1] * x) + max(steps(x))",
+      "sum(nested(x) + summed(outer(x, [1., 2.])))",
+      "sum(crossed(x))",
+      "sum(started(x))",
       "sum(normal([3, 5])[0] * 0 + x)",
       "sum(cumsum(x))",
   };
   for (uint32_t k = 0; k < sizeof body / sizeof *body; k++) {
-    char text[1024];
+    char text[4096];
     snprintf(text, sizeof text,
-             "fn outer(a, b) = a[:, none] * b\nparam W : [2] = [5., 7.]\n"
+             "fn outer(a, b) = a[:, none] * b\n"
+             "fn twice(x) { h = x; repeat 3 { h = tanh(h + W[0] * x) }; return h }\n"
+             "fn summed(x) { h = 0 * x[:, 0]; for c in x along 1 { h = 0.5 * h + c }; return h }\n"
+             "fn steps(x) { h = x; return repeat 3 { h = h * h; yield h along 1 } }\n"
+             "fn nested(x) { h = x; repeat 2 { repeat 2 { h = h + x } }; return h }\n"
+             "fn crossed(x) { h = x; repeat 2 { h = h - mean(h) }; return h }\n"
+             "fn started(x) { h = zeros(like = x); n = 0; repeat 3 { h = h + x * n; n = n + 1 }; return h }\n"
+             "param W : [2] = [5., 7.]\n"
              "data d = table(x = [1., 2., 3., 4., 5.], k = i32([0, 1, 0, 1, 1]))\n"
              "eval on d as whole { report r = %s }\neval on d as chunks { batch 2; report r = %s }",
              body[k], body[k]);
@@ -170,6 +184,32 @@ static void test_eval_is_exact(void **state) {
     model_run(m);
     double a = model_number(m, "whole", "r"), b = model_number(m, "chunks", "r");
     if (!(fabs(a - b) < 1e-12 * (1 + fabs(a)))) fail_msg("%s: %.17g whole, %.17g in chunks", body[k], a, b);
+    model_free(m);
+  }
+}
+
+/* A loop whose body goes row by row runs inside the chunks: nothing of it is as long as the split. */
+static void test_loops_run_in_chunks(void **state) {
+  (void)state;
+  static const char *const body[] = {
+      "h = x; repeat 3 { h = tanh(h + x) }; report r = sum(h)",
+      "h = zeros(like = x); repeat 3 { h = h + x * normal(like = x) }; report r = sum(h)",
+      "y = repeat 3 { yield x * x }; report r = sum(y)",
+  };
+  for (uint32_t k = 0; k < sizeof body / sizeof *body; k++) {
+    char text[512];
+    snprintf(text, sizeof text, "data d = table(x = linspace(0, 1, 1000))\neval on d { batch 10; %s }", body[k]);
+    Model *m = model_new(text);
+    model_run(m);
+    const Module *e = m->e.module;
+    const Region *r = ir_region(e, e->task.at[e->task.n - 1].step.region);
+    uint32_t loops = 0;
+    for (NodeId id = 0; id < r->node.n; id++) {
+      const Type *t = ir_type_get(e, r->node.at[id].type);
+      loops += r->node.at[id].op == OP_scan;
+      if (r->node.at[id].op != OP_param && t->rank) assert_int_not_equal(t->dim[0], 1000);
+    }
+    assert_int_equal(loops, 1);
     model_free(m);
   }
 }
@@ -187,6 +227,7 @@ static void test_eval_draws_the_same_in_chunks(void **state) {
       "sum(x[permutation(5)] * x)",
       "sum(randint([5], 0, 100) * x)",
       "sum(normal(like = x) * x) + sum(normal(like = x))",
+      "sum((repeat 3 { yield x * normal(like = x) }))",
   };
   for (uint32_t k = 0; k < sizeof body / sizeof *body; k++) {
     double r[2];
@@ -246,6 +287,7 @@ int main(void) {
       cmocka_unit_test(test_training_flag),
       cmocka_unit_test(test_used_files),
       cmocka_unit_test(test_eval_is_exact),
+      cmocka_unit_test(test_loops_run_in_chunks),
       cmocka_unit_test(test_eval_draws_the_same_in_chunks),
       cmocka_unit_test(test_random_streams_are_apart),
       cmocka_unit_test(test_gradient_of_a_binding),

@@ -4,10 +4,11 @@
 
 #include "frontend/elab/value.h"
 
-enum { ROWS_NONE = -1, ROWS_UNKNOWN = -2, ROWS_SUMMED = -3 };
+enum { ROWS_NONE = -1, ROWS_UNKNOWN = -2, ROWS_SUMMED = -3, ROWS_LOOP = -4 };
 
 /* Which axis of a node's result counts the rows of the split: an axis, ROWS_NONE (does not depend on rows),
- * ROWS_SUMMED (a sum, maximum or minimum over the rows: chunks accumulate) or ROWS_UNKNOWN (needs all rows at once).
+ * ROWS_SUMMED (a sum, maximum or minimum over the rows: chunks accumulate), ROWS_LOOP (the results of a loop whose body
+ * goes row by row; chunk.c finds these) or ROWS_UNKNOWN (needs all rows at once).
  * axis[] holds the answer for every earlier node; rows is the extent. */
 int row_axis(const Module *m, RegionId region, NodeId node, const int *axis, int64_t rows);
 
