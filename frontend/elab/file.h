@@ -16,6 +16,7 @@ void push_let_task(Elab *E, GraphBuild *g, const char *name, Span span);
 
 /* Errors and warnings on the whole module. */
 void check_whole(Elab *E);
+void check_histories(Elab *E); /* names of plots that nothing is logged as */
 
 /* Warns of values in a file that nothing reads. scope: its declarations. */
 void warn_unread_values(Elab *E, const Ast *ast, const Scope *scope);

@@ -91,6 +91,7 @@ static void check_picked(Elab *E) {
 }
 
 void check_whole(Elab *E) {
+  check_histories(E);
   check_picked(E);
   warn_skipped(E);
   check_trained(E);

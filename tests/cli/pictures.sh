@@ -81,4 +81,7 @@ cmp -s "$work/true/p.svg" "$work/false/p.svg" && fail "log_y changes nothing"
 printf 'let x = iota(5)\ntask t { plot "p" = scatter(x, x[0:3]) }\n' >"$work/wrong.sep"
 run 1 run "$work/wrong.sep" --seed 1 --progress none --out "$work/wrong"
 err_has "wrong.sep:2"
+sed 's/history(loss)/history(los)/' "$work/model.sep" >"$work/misspelt.sep"
+run 1 run "$work/misspelt.sep" --seed 1 --progress none --out "$work/wrong"
+err_has "nothing is logged as \`los\`"; err_has "did you mean \`loss\`?"; err_has "misspelt.sep:14"
 finish
