@@ -88,6 +88,11 @@ bool session_pictures_resume(Session *s, const json_t *was) {
     if (json_unpack(json_array_get(gifs, i), "[s, s, I]", &name, &path, &bytes)) continue;
     PictureGif *gif = picture_gif_continue(rundir_file(s->dir, path), GIF_FRAME_MS, bytes, s->sink);
     if (!gif) return false;
+    if (picture_gif_bytes(gif) < bytes)
+      progress_note(s->progress, arena_printf(mem,
+                                              "%s has lost frames and begins anew: it is shorter than the "
+                                              "checkpoint says",
+                                              path));
     vec_push(&p->gif, ((OpenGif){arena_strdup(mem, name), arena_strdup(mem, path), gif}));
   }
   return true;

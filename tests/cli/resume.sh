@@ -13,7 +13,7 @@ run 0 run $model --seed 5 --progress none --out "$work/whole"
 [ -f "$work/whole/best.safetensors" ] || fail "keep best leaves no best.safetensors"
 
 # Killed when the checkpoint of each of these moments was the last one: everything written since is taken back.
-for moment in train_20 train_100 train_120 again_6000; do
+for moment in train_20 train_120 again_6000; do
   cp -r "$work/whole" "$work/$moment"
   cp "$work/$moment/$moment.safetensors" "$work/$moment/checkpoint.safetensors"
   rm "$work/$moment/report.html"
@@ -21,6 +21,14 @@ for moment in train_20 train_100 train_120 again_6000; do
   same_as_whole $moment "resumed from $moment"
   rm -r "$work/$moment"
 done
+
+# A GIF that a crash of the machine cut short begins anew, and the run says so.
+cp -r "$work/whole" "$work/short"
+cp "$work/short/train_100.safetensors" "$work/short/checkpoint.safetensors"
+head -c 100 "$work/whole/guess.gif" >"$work/short/guess.gif"
+run 0 run $model --resume "$work/short" --progress plain; err_has "guess.gif has lost frames"
+[ "$(head -c 6 "$work/short/guess.gif")" = GIF89a ] || fail "a GIF that begins anew is none"
+rm -r "$work/short"
 
 # Killed without warning, at random moments.
 bash tests/kill_resume.sh "$seppo" $model 3 0.6 >"$work/out" 2>&1 || { fail "killed and resumed"; cat "$work/out" >&2; }
