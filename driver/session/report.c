@@ -151,7 +151,8 @@ static void draw_graph(Session *s, Report *r, TaskId task) {
   StrBuf dot = {0}, svg = {0};
   DiagSink quiet = {0};
   ir_print_dot_step(s->m, task, &dot);
-  if (svg_from_dot(dot.s, &svg, &quiet)) report_wide_svg(r, svg.s, svg.n, "one step, after optimisation; a click shows it in its own size");
+  if (svg_from_dot(dot.s, &svg, &quiet))
+    report_wide_svg(r, svg.s, svg.n, "one step, after optimisation; a click shows it in its own size");
   sb_free(&dot);
   sb_free(&svg);
   diag_sink_free(&quiet);
@@ -167,9 +168,9 @@ static void put_graphs(Session *s, Report *r) {
     if (nodes <= GRAPH_NODES)
       draw_graph(s, r, i);
     else
-      report_text(r,
-                  arena_printf(mem, "%u nodes. To draw it: seppo ir %s --stage opt --task %s --format svg --output graph.svg",
-                               nodes, s->options->word[0], t->name));
+      report_text(r, arena_printf(
+                         mem, "%u nodes. To draw it: seppo ir %s --stage opt --task %s --format svg --output graph.svg",
+                         nodes, s->options->word[0], t->name));
   }
 }
 
