@@ -1,12 +1,6 @@
 # Adversarial networks: the best discriminator between known densities, and the game on images.
 seppo=$1; . tests/support/cli.sh
 
-figure() { json "$work/$1/summary.json" ".metrics.$2.$3"; } # MODEL TASK NAME
-model() { # model NAME OPTIONS..
-  local name=$1; shift
-  run 0 run "models/$name.sep" --seed 1 --progress none --out "$work/$name" "$@"
-}
-
 # D = p_r / (p_r + p_g), L = 2 JS - 2 log 2, and -2 log 2 between equal densities.
 model gan_gaussian --set steps=1500 --set n=256
 holds "$(figure gan_gaussian compare error) < 0.02" "the best discriminator"

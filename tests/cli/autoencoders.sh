@@ -1,11 +1,6 @@
 # Autoencoders without a bound on the likelihood, principal components, other decoders and codes.
 seppo=$1; . tests/support/cli.sh
 
-figure() { json "$work/$1/summary.json" ".metrics.$2.$3"; } # MODEL TASK NAME
-model() { # model NAME OPTIONS..
-  local name=$1; shift
-  run 0 run "models/$name.sep" --seed 1 --progress none --out "$work/$name" "$@"
-}
 model vae_2d --epochs 1 --set hidden=50 --set batch=256 --set side=4
 holds "$(figure vae_2d eval kl) > 2" "two latent numbers are used"
 

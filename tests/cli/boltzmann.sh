@@ -1,13 +1,6 @@
 # Boltzmann machines: exact gradients, invariance of the chains, AIS against enumeration, the Ising chain.
 seppo=$1; . tests/support/cli.sh
 
-# figure MODEL TASK NAME: a reported value
-figure() { json "$work/$1/summary.json" ".metrics.$2.$3"; }
-model() { # model NAME OPTIONS..
-  local name=$1; shift
-  run 0 run "models/$name.sep" --seed 1 --progress none --out "$work/$name" "$@"
-}
-
 # The likelihood gradient by enumeration equals the symbolic one, and the expectation of CD-k nears it.
 model rbm_exact
 holds "$(figure rbm_exact gradients error) < 1e-10" "symbolic gradient = difference of moments"

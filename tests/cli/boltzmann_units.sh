@@ -1,7 +1,6 @@
 # Boltzmann machines with other units and other chains: what they learn in one epoch.
 seppo=$1; . tests/support/cli.sh
 
-figure() { json "$work/$1/summary.json" ".metrics.$2.$3"; } # RUN TASK NAME
 model() { # model RUN MODEL OPTIONS..
   local out=$1 name=$2; shift 2
   run 0 run "models/$name.sep" --seed 1 --epochs 1 --progress none --out "$work/$out" "$@"

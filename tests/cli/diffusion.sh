@@ -1,12 +1,6 @@
 # Diffusion: two forms of the bound agree, the learned density is that of the data.
 seppo=$1; . tests/support/cli.sh
 
-figure() { json "$work/$1/summary.json" ".metrics.$2.$3"; } # MODEL TASK NAME
-model() { # model NAME OPTIONS..
-  local name=$1; shift
-  run 0 run "models/$name.sep" --seed 1 --progress none --out "$work/$name" "$@"
-}
-
 # Two forms of the diffusion bound: equal means, the second of smaller variance; the learned density.
 model diffusion_2d --set steps=1500 --set T=40 --set points=20000
 difference=$(figure diffusion_2d estimators difference) error=$(figure diffusion_2d estimators error)

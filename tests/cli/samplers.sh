@@ -1,12 +1,6 @@
 # Langevin chains, an energy network, a flow: known densities come back.
 seppo=$1; . tests/support/cli.sh
 
-figure() { json "$work/$1/summary.json" ".metrics.$2.$3"; } # MODEL TASK NAME
-model() { # model NAME OPTIONS..
-  local name=$1; shift
-  run 0 run "models/$name.sep" --seed 1 --progress none --out "$work/$name" "$@"
-}
-
 model langevin
 holds "$(figure langevin sample covariance_error) < 0.02" "moments of the mixture within 2 %"
 holds "$(figure langevin sample right) > 0.47 && $(figure langevin sample right) < 0.53" "both modes"

@@ -1,11 +1,6 @@
 # Variational autoencoders: the bound, its closed forms, the order of the bounds, the use of the digit.
 seppo=$1; . tests/support/cli.sh
 
-figure() { json "$work/$1/summary.json" ".metrics.$2.$3"; } # MODEL TASK NAME
-model() { # model NAME OPTIONS..
-  local name=$1; shift
-  run 0 run "models/$name.sep" --seed 1 --progress none --out "$work/$name" "$@"
-}
 least=-200; real_mnist && least=-175
 
 model vae --epochs 1 --set hidden=100 --set batch=256

@@ -1,12 +1,6 @@
 # Wasserstein critics: clipped weights, a penalty on the slope; the conditional network and its classifier.
 seppo=$1; . tests/support/cli.sh
 
-figure() { json "$work/$1/summary.json" ".metrics.$2.$3"; } # MODEL TASK NAME
-model() { # model NAME OPTIONS..
-  local name=$1; shift
-  run 0 run "models/$name.sep" --seed 1 --progress none --out "$work/$name" "$@"
-}
-
 model wgan --epochs 2 --set rate=5e-4
 largest=$(figure wgan score largest_weight)
 holds "$largest <= 0.0100001 && $largest > 0.009" "weights clipped at c"

@@ -19,11 +19,18 @@ run() {
   "$seppo" "$@" >"$work/out" 2>"$work/err" </dev/null; got=$?
   [ "$got" = "$want" ] || { fail "seppo $*: exit status $got, expected $want"; head -30 "$work/err" >&2; }
 }
+# model NAME OPTIONS..: runs models/NAME.sep into $work/NAME
+model() {
+  local name=$1; shift
+  run 0 run "models/$name.sep" --seed 1 --progress none --out "$work/$name" "$@"
+}
 # stdout / stderr contain a fixed string
 out_has() { grep -qF -- "$1" "$work/out" || { fail "stdout lacks: $1"; head -20 "$work/out" >&2; }; }
 err_has() { grep -qF -- "$1" "$work/err" || { fail "stderr lacks: $1"; head -20 "$work/err" >&2; }; }
 # json FILE FILTER: a value of a JSON file
 json() { jq -r "$2" "$1"; }
+# figure RUN TASK NAME: a value that the run in $work/RUN reported
+figure() { json "$work/$1/summary.json" ".metrics.$2.$3"; }
 # holds EXPRESSION WHAT: awk says whether it holds
 holds() { awk "BEGIN{exit !($1)}" || fail "does not hold: $2 ($1)"; }
 finish() { [ "$failures" = 0 ] || { echo "$failures checks failed" >&2; exit 1; }; exit 0; }
