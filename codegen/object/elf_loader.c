@@ -307,8 +307,6 @@ void *code_symbol(const Code *c, const char *name) {
   return s ? s->address : NULL;
 }
 
-size_t code_size(const Code *c) { return c->size; }
-
 void code_free(Code *c) {
   if (!c) return;
   if (c->base) munmap(c->base, c->size);

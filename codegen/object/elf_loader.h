@@ -22,8 +22,6 @@ typedef struct CodeObject {
 Code *code_load(const CodeObject *object, uint32_t n, const char **error);
 /* Address of a global symbol, NULL when none of the objects defines it. */
 void *code_symbol(const Code *c, const char *name);
-/* Bytes of the mapping. */
-size_t code_size(const Code *c);
 void code_free(Code *c);
 
 #endif

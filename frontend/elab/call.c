@@ -354,18 +354,3 @@ Val call_value(Elab *E, Val f, const Args *a, Span span) {
   default: return elab_error(E, "E0202", span, "%s is no function", val_kind_name(E, f));
   }
 }
-
-Val call_values(Elab *E, Val f, uint32_t n, const Val *v, Span span) {
-  Args a = {.n = n};
-  a.value = memdup(&E->mem, v, n * sizeof *v);
-  a.name = arena_array(&E->mem, const char *, n + 1);
-  a.span = arena_array(&E->mem, Span, n + 1);
-  for (uint32_t k = 0; k < n; k++) a.span[k] = span;
-  return call_value(E, f, &a, span);
-}
-
-Val closure_value(Elab *E, Closure *c, ValKind kind) {
-  Closure *copy = arena_new(&E->mem, Closure);
-  *copy = *c;
-  return (Val){.kind = (uint8_t)kind, .fn = copy};
-}

@@ -42,7 +42,6 @@ typedef struct Args { /* evaluated arguments of a call */
 } Args;
 Args args_eval(Elab *E, const Expr *call);
 Val call_value(Elab *E, Val f, const Args *a, Span span);
-Val call_values(Elab *E, Val f, uint32_t n, const Val *v, Span span); /* positional */
 Val call_closure(Elab *E, Closure *c, const Args *a, Span span, bool inference);
 /* Around the body of a call: false, with an error, when calls nest too deep; else call_leave follows. */
 bool call_enter(Elab *E, const char *callee, Span span);
@@ -57,7 +56,6 @@ bool bind_pattern(Elab *E, Scope *scope, const Shape *pattern, Val *v, Span span
 bool declared_shape(Elab *E, const Shape *s, uint32_t *rank, int64_t *dim, uint16_t *ones);
 Activation *activation_push(Elab *E, Activation *a, Scope *scope, Span span, const char *what);
 void activation_pop(Elab *E, Activation *a);
-Val closure_value(Elab *E, Closure *c, ValKind kind);
 
 /* A hint for a function, layer or instance that stands where its value is wanted: how it is called. */
 void callable_hint(Elab *E, Val v);

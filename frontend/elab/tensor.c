@@ -188,11 +188,6 @@ Val to_float(Elab *E, Val v, Span span) {
   return tensor_cast(E, t, E->fdt, span);
 }
 
-NodeId to_node(Elab *E, Val v, DType dtype, Span span) {
-  Val t = to_tensor(E, v, dtype, span);
-  return is_error(t) ? IR_NONE : node_of(E, t);
-}
-
 Val tensor_cast(Elab *E, Val a, DType dtype, Span span) {
   (void)span;
   if (type_of(E, a)->dtype == dtype) return a;

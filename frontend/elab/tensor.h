@@ -9,7 +9,6 @@ const char *type_text(Elab *E, Val tensor);
 /* A tensor from a tensor, number, bool, nested list or group member; dtype DT_COUNT = its own kind's default. */
 Val to_tensor(Elab *E, Val v, DType dtype, Span span);
 Val to_float(Elab *E, Val v, Span span); /* tensor of a float dtype */
-NodeId to_node(Elab *E, Val v, DType dtype, Span span);
 DType join_dtypes(Elab *E, Val a, Val b, bool want_float);
 Val tensor_binary(Elab *E, Op op, Val a, Val b, Span span, const char *sign);
 Val tensor_arith(Elab *E, BinaryOp op, Val a, Val b, Span span);
