@@ -71,24 +71,26 @@ void elab_warning(Elab *E, const char *code, Span span, const char *fmt, ...) {
   va_end(ap);
 }
 
+/* Text for the diagnostic said last. */
+static void attach(Elab *E, void (*put)(DiagSink *, const char *, ...), const char *fmt, va_list ap) {
+  StrBuf b = {0};
+  sb_vprintf(&b, fmt, ap);
+  put(E->sink, "%s", b.s ? b.s : "");
+  sb_free(&b);
+}
+
 void elab_hint(Elab *E, const char *fmt, ...) {
   va_list ap;
   va_start(ap, fmt);
-  StrBuf b = {0};
-  sb_vprintf(&b, fmt, ap);
+  attach(E, diag_hint, fmt, ap);
   va_end(ap);
-  diag_hint(E->sink, "%s", b.s ? b.s : "");
-  sb_free(&b);
 }
 
 void elab_label(Elab *E, const char *fmt, ...) {
   va_list ap;
   va_start(ap, fmt);
-  StrBuf b = {0};
-  sb_vprintf(&b, fmt, ap);
+  attach(E, diag_label, fmt, ap);
   va_end(ap);
-  diag_label(E->sink, "%s", b.s ? b.s : "");
-  sb_free(&b);
 }
 
 void take_back_errors(Elab *E, DiagSink before) {
